@@ -1,0 +1,58 @@
+"""Doors: a plug comes, changes its address or account, or is trusted anew."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.actor import Actor
+from core.errors import Refused
+from journal.domain.recording import Event, record
+from plugs.drivers.registry import driver_names
+from plugs.models import PlugState, SmartPlug
+
+# A change of one of these means that another device may answer.
+ENDPOINT_FIELDS = ("driver", "address", "username", "password")
+
+
+@transaction.atomic
+def save_plug(plug: SmartPlug, *, changed: list[str], actor: Actor, now: datetime) -> SmartPlug:
+    """Add a plug or change it; it is contacted at once. ``changed`` names the fields that differ.
+
+    Raises :class:`Refused` for a driver that the registry does not know.
+    """
+    if plug.driver not in driver_names():
+        message = _("There is no driver “%(name)s”. Choose one of: %(known)s.")
+        known = {"name": plug.driver, "known": ", ".join(driver_names())}
+        raise Refused.because("driver_unknown", message % known, field="driver")
+    is_new = plug.pk is None
+    plug.save(update_fields=None if is_new else changed)
+    if is_new:
+        PlugState.objects.create(plug=plug, next_poll_at=now)
+    elif set(changed) & set(ENDPOINT_FIELDS):
+        forget_device(plug, now=now)
+    # Field names only: values may be secret.
+    record(
+        [Event("plug.added" if is_new else "plug.changed", plug, {"fields": changed})], actor=actor, now=now
+    )
+    return plug
+
+
+@transaction.atomic
+def trust_device(plug: SmartPlug, *, actor: Actor, now: datetime) -> None:
+    """Take whatever device answers at the address as the right one from now on."""
+    forget_device(plug, now=now)
+    record([Event("plug.trusted_anew", plug)], actor=actor, now=now)
+
+
+def forget_device(plug: SmartPlug, *, now: datetime) -> None:
+    """Forget identity, protocol and faults; ask at once."""
+    PlugState.objects.filter(plug=plug).update(
+        device_id="",
+        generation="",
+        failures=0,
+        is_suspended=False,
+        error_code="",
+        error_text="",
+        next_poll_at=now,
+    )

@@ -1,0 +1,1 @@
+"""The trainees' pages: translate in, call the door, translate out."""

@@ -1,0 +1,1 @@
+"""What `./myp` is made of. Standard library only: it runs before the environment exists."""

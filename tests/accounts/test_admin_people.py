@@ -1,0 +1,202 @@
+"""People in the admin: trainers look after trainees, and nobody climbs by filling in a form."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from accounts.choices import Role
+from accounts.domain.roles import give_role
+from accounts.models import Grant, User
+from journal.models import Entry
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+ADD = "admin:accounts_user_add"
+
+
+@pytest.fixture
+def trainer(people: SimpleNamespace, client: Client) -> Client:
+    client.force_login(people.bob)
+    return client
+
+
+@pytest.fixture
+def root(people: SimpleNamespace, client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("root", password="demo"))
+    return client
+
+
+def page(person: User, name: str = "change") -> str:
+    return reverse(f"admin:accounts_user_{name}", args=[person.pk])
+
+
+def newcomer(**more: Any) -> dict[str, Any]:
+    return {
+        "username": "emil",
+        "first_name": "Emil",
+        "last_name": "Neu",
+        "email": "emil@workshop.test",
+        "password1": "correct-horse-7",
+        "password2": "correct-horse-7",
+        **more,
+    }
+
+
+def fresh(person: User) -> User:
+    return User.objects.get(pk=person.pk)
+
+
+class TestTrainers:
+    def test_make_trainees(self, trainer, people):
+        assert trainer.post(reverse(ADD), newcomer()).status_code == 302
+
+        emil = User.objects.get(username="emil")
+        assert (emil.role, emil.is_staff, emil.check_password("correct-horse-7")) == (
+            Role.TRAINEE,
+            False,
+            True,
+        )
+        assert emil.groups.filter(name="trainee").exists()
+        assert Entry.objects.get(kind="user.added").actor == people.bob
+
+    def test_make_nothing_higher_whatever_they_send(self, trainer):
+        climbing = {
+            "role": "administrator",
+            "is_superuser": "on",
+            "is_staff": "on",
+            "groups": ["1", "2", "3"],
+        }
+
+        trainer.post(reverse(ADD), newcomer(**climbing))
+
+        emil = User.objects.get(username="emil")
+        assert (emil.role, emil.is_staff, emil.is_superuser) == (Role.TRAINEE, False, False)
+
+    def test_change_trainees_but_not_their_role(self, trainer, people):
+        data = {
+            "username": "alice", "first_name": "Alicia", "last_name": "", "email": "alicia@workshop.test",
+            "is_active": "on", "role": "trainer", "is_superuser": "on", "is_staff": "on",
+            "user_permissions": [Permission.objects.first().pk], "password": "x",
+        }  # fmt: skip
+
+        assert trainer.post(page(people.alice), data).status_code == 302
+
+        alice = fresh(people.alice)
+        assert (alice.first_name, alice.role, alice.is_superuser, alice.is_staff) == (
+            "Alicia",
+            Role.TRAINEE,
+            False,
+            False,
+        )
+        assert not alice.user_permissions.exists()
+        assert alice.check_password("demo")
+        entry = Entry.objects.get(kind="user.changed")
+        assert entry.data == {"fields": ["email", "first_name"]}
+
+    @pytest.mark.parametrize("who", ["self", "trainer", "administrator", "superuser"])
+    def test_leave_everybody_else_alone(self, trainer, people, who):
+        other = {
+            "self": lambda: people.bob,
+            "trainer": factories.TrainerFactory,
+            "administrator": lambda: factories.TraineeFactory(role=Role.ADMINISTRATOR),
+            "superuser": lambda: User.objects.create_superuser("root"),
+        }[who]()
+        data = {"username": other.username, "first_name": "Hacked", "role": "trainee"}
+
+        assert trainer.post(page(other), data).status_code == 403
+        password = reverse("admin:auth_user_password_change", args=[other.pk])
+        assert (
+            trainer.post(password, {"password1": "x9-lang-genug", "password2": "x9-lang-genug"}).status_code
+            == 403
+        )
+        assert fresh(other).first_name != "Hacked"
+
+    def test_set_a_trainees_password(self, trainer, people):
+        url = reverse("admin:auth_user_password_change", args=[people.alice.pk])
+        new = {"password1": "correct-horse-8", "password2": "correct-horse-8", "usable_password": "true"}
+
+        assert trainer.get(url).status_code == 200
+        assert trainer.post(url, new).status_code == 302
+
+        assert fresh(people.alice).check_password("correct-horse-8")
+        assert Entry.objects.filter(kind="user.changed", subject=f"user:{people.alice.pk}").exists()
+
+    def test_never_see_a_hash_or_the_flags(self, trainer, people):
+        html = trainer.get(page(people.alice)).content.decode()
+
+        assert people.alice.password not in html
+        assert "md5$" not in html
+        for name in ("is_superuser", "is_staff", "user_permissions", "groups", "role"):
+            assert f'name="{name}"' not in html
+
+    def test_delete_nobody(self, trainer, people):
+        assert trainer.post(page(people.alice, "delete"), {"post": "yes"}).status_code == 403
+
+
+class TestAdministrators:
+    def test_give_roles(self, people, client):
+        client.force_login(factories.TraineeFactory(role=Role.ADMINISTRATOR))
+        data = {"username": "alice", "first_name": "Alice", "email": "", "is_active": "on", "role": "trainer"}
+
+        assert client.post(page(people.alice), data).status_code == 302
+
+        assert (fresh(people.alice).role, fresh(people.alice).is_staff) == (Role.TRAINER, True)
+        assert b"is_superuser" not in client.get(page(people.alice)).content
+
+    def test_take_roles_back(self, root, people):
+        data = {"username": "bob", "first_name": "Bob", "email": "", "is_active": "on", "role": "trainee"}
+
+        root.post(page(people.bob), data)
+
+        assert (fresh(people.bob).role, fresh(people.bob).is_staff) == (Role.TRAINEE, False)
+
+    def test_do_not_touch_superusers(self, people, client):
+        client.force_login(factories.TraineeFactory(role=Role.ADMINISTRATOR))
+        boss = User.objects.create_superuser("boss")
+
+        assert client.post(page(boss), {"username": "boss", "role": "trainee"}).status_code == 403
+
+    def test_superusers_see_the_flag(self, root, people):
+        assert b'name="is_superuser"' in root.get(page(people.alice)).content
+
+    def test_add_a_trainer(self, root):
+        root.post(reverse(ADD), newcomer(role="trainer"))
+
+        assert User.objects.get(username="emil").role is Role.TRAINER
+
+
+def test_an_address_serves_one_person_only(trainer, people):
+    answer = trainer.post(reverse(ADD), newcomer(email="ALICE@workshop.test"))
+
+    assert answer.status_code == 200
+    assert not User.objects.filter(username="emil").exists()
+
+
+def test_list_filters_by_role(trainer, people):
+    shown = trainer.get(reverse("admin:accounts_user_changelist") + "?role=trainer").context["cl"].result_list
+
+    assert list(shown) == [people.bob]
+
+
+def test_grants_know_who_gave_them(trainer, people):
+    course = factories.QualificationFactory()
+    data = {"user": people.dora.pk, "qualification": course.pk, "expires_at_0": "", "expires_at_1": ""}
+
+    trainer.post(reverse("admin:accounts_grant_add"), data)
+
+    grant = Grant.objects.get()
+    assert (grant.granted_by, grant.granted_at is not None) == (people.bob, True)
+    assert Entry.objects.filter(kind="grant.given", actor=people.bob).exists()
+    trainer.post(reverse("admin:accounts_grant_delete", args=[grant.pk]), {"post": "yes"})
+    assert Entry.objects.filter(kind="grant.taken").exists()
+
+
+def test_roles_are_given_through_their_door_only_once(people):
+    give_role(people.alice, Role.TRAINER)
+    give_role(people.alice, Role.TRAINEE)
+
+    assert [g.name for g in people.alice.groups.all()] == ["trainee"]

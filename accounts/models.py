@@ -8,11 +8,17 @@ from django.db.models.functions import Lower
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from accounts.choices import Role
+from accounts.choices import GuardKind, Role, Scope
 
 
 class User(AbstractUser):
     """A person who can log in. What they may do follows from their role, a group."""
+
+    must_change_password = models.BooleanField(
+        _("has to choose a password of their own"),
+        default=False,
+        help_text=_("Until then every page leads to the form for it."),
+    )
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -83,3 +89,51 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.qualification}"
+
+
+class PersonalToken(models.Model):
+    """A key for a person's own scripts and calendars. Only its digest is kept; it is shown once."""
+
+    user = models.ForeignKey(User, verbose_name=_("person"), on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(_("name"), max_length=100)
+    scope = models.CharField(_("may"), max_length=10, choices=Scope, default=Scope.READ)
+    digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256, hex
+    hint = models.CharField(_("begins with"), max_length=12, editable=False)
+    created_at = models.DateTimeField(_("made at"))
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("personal token")
+        verbose_name_plural = _("personal tokens")
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="accounts_token_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LoginGuard(models.Model):
+    """Counts failed log-ins of one name or from one address, and holds until when it is locked.
+
+    An attempt is counted before the password is looked at and taken back on success, so that attempts
+    at the same instant cannot slip past the limit. ``names``: for an address, the names that failed from it.
+    """
+
+    kind = models.CharField(_("kind"), max_length=10, choices=GuardKind)
+    key = models.CharField(_("name or address"), max_length=200)
+    failures = models.PositiveIntegerField(_("failures"), default=0)
+    names = models.JSONField(_("names"), default=list, blank=True)
+    level = models.PositiveSmallIntegerField(_("lock-outs in a row"), default=0)
+    locked_until = models.DateTimeField(_("locked until"), null=True, blank=True)
+    changed_at = models.DateTimeField(_("last attempt at"))
+
+    class Meta:
+        verbose_name = _("lock-out")
+        verbose_name_plural = _("lock-outs")
+        ordering = ["-changed_at"]
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="accounts_guard_once")]
+        indexes = [models.Index(fields=["changed_at"], name="accounts_guard_changed")]
+
+    def __str__(self) -> str:
+        return self.key

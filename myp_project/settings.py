@@ -5,19 +5,17 @@ product runs (opening hours, quotas, grace) is a row in the admin, not a setting
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from django.http import HttpRequest
-from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from myp_project import env
+from myp_project.console import THEME
 
 django_stubs_ext.monkeypatch()
 
@@ -48,6 +46,9 @@ INSTALLED_APPS = [
     "plugs",
     "printers",
     "reservations",
+    "insights",
+    "kiosk",
+    "api",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -59,6 +60,17 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.headless",  # its tokens alone; its own addresses are not served
+    "axes",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
     "django_q",
     "django_htmx",
     "csp",
@@ -67,8 +79,12 @@ if env.boolean("MYP_SIMULATION", False):
     INSTALLED_APPS.insert(INSTALLED_APPS.index("unfold"), "simulation")
 
 MIDDLEWARE = [
+    "core.middleware.ClientAddress",
     "django.middleware.security.SecurityMiddleware",
+    "core.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "api.middleware.OptionalSlash",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -76,10 +92,12 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.UnfinishedBusiness",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "core.middleware.AdminContentSecurityPolicy",
+    "axes.middleware.AxesMiddleware",  # the last: it turns a refused log-in into the locked answer
 ]
 
 TEMPLATES = [
@@ -150,6 +168,7 @@ WARM_MODULES = ["plugs.drivers.tapo", "plugs.drivers.klap", "plugs.drivers.passt
 
 # ------------------------------------------------------------------ people
 AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # the first: whoever is locked out is not even looked at
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
@@ -176,6 +195,117 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 SESSION_COOKIE_AGE = env.integer("MYP_SESSION_IDLE_MINUTES", 30, minimum=1) * 60
 SESSION_SAVE_EVERY_REQUEST = True
+# allauth counts what axes does not see (codes of the second factor, mails); log-ins themselves are locked by axes.
+ACCOUNT_RATE_LIMITS = {"login_failed": "60/m/ip,10/5m/key"}
+
+# ------------------------------------------------------------------ lock-out
+AXES_HANDLER = "accounts.lockout.EscalatingHandler"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
+AXES_USERNAME_CALLABLE = "accounts.lockout.user_key"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ACCESS_FAILURE_LOG = True
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_VERBOSE = False
+# After so many failures an account is locked; an address, after failures with so many different names.
+LOCKOUT_AFTER = 5
+LOCKOUT_MINUTES = (5, 15, 60)
+
+# ------------------------------------------------------------------ second factor
+MFA_ADAPTER = "accounts.second_factor.EncryptingAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # one step of 30 s: a Pi without a clock chip may be late
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+# Roles that have to set up a second factor before they may do anything else.
+TWO_FACTOR_ROLES = env.words("MYP_TWO_FACTOR_ROLES", "administrator")
+
+# ------------------------------------------------------------------ log-in through an identity provider
+SOCIALACCOUNT_ADAPTER = "accounts.identity.WorkshopAdapter"
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+OIDC_ISSUER = env.text("MYP_OIDC_ISSUER")
+OIDC_NAME = env.text("MYP_OIDC_NAME", "Single sign-on")
+# The claim that holds the person's groups, and which of its values make a trainer or an administrator.
+OIDC_ROLE_CLAIM = env.text("MYP_OIDC_ROLE_CLAIM", "groups")
+OIDC_TRAINERS = env.words("MYP_OIDC_TRAINERS")
+OIDC_ADMINISTRATORS = env.words("MYP_OIDC_ADMINISTRATORS")
+# Whether a person whom the provider knows and we do not gets an account at the first log-in.
+OIDC_SIGNUP = env.boolean("MYP_OIDC_SIGNUP", True)
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": OIDC_NAME,
+                "client_id": env.text("MYP_OIDC_CLIENT_ID"),
+                "secret": env.text("MYP_OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
+
+# ------------------------------------------------------------------ REST API
+# An access token lives this long; its refresh token a day, and both end with the session behind them.
+HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"  # noqa: S105
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = 24 * 3600
+HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
+HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "api.authentication.BearerAuthentication",
+        "api.authentication.CookieAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsing.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "api.ordering.Ordering",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "api.throttling.AddressThrottle",
+        "api.throttling.UserThrottle",
+        "api.throttling.TokenThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "address": env.text("MYP_API_RATE_ADDRESS", "3000/min"),
+        "user": env.text("MYP_API_RATE_USER", "1200/min"),
+        "token": env.text("MYP_API_RATE_TOKEN", "600/min"),
+    },
+    "DEFAULT_SCHEMA_CLASS": "api.schema.Described",
+    "EXCEPTION_HANDLER": "api.problems.answer",
+    "DATETIME_FORMAT": "iso-8601",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "MYP – Manage Your Printer",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+# Origins of pages elsewhere that may use the API, with scheme; none by default.
+CORS_ALLOWED_ORIGINS = env.words("MYP_CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/(api|auth)/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_EXPOSE_HEADERS = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotency-Replayed"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+]
 
 # ------------------------------------------------------------------ mail
 # Without a mail server nothing is sent, and the pages do not offer what would need it.
@@ -216,9 +346,18 @@ SECURE_HSTS_SECONDS = env.integer("MYP_HSTS_SECONDS", 0)  # on only after the CA
 # A workshop's name ends in .local or is an address: no subdomains to include, no public list to be on.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # a form or a JSON body; files are not counted here
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+UPLOAD_MAX_BYTES = env.integer("MYP_UPLOAD_MAX_MB", 10, minimum=1) * 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
+# Only from these peers is X-Forwarded-For believed, and of it only what they appended themselves.
+TRUSTED_PROXIES: list[str] = []
 if env.boolean("MYP_BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    TRUSTED_PROXIES = env.words("MYP_TRUSTED_PROXIES", "127.0.0.1,::1")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -248,88 +387,5 @@ LOGGING = {
     },
 }
 
-# ------------------------------------------------------------------ the admin's look and navigation
-
-
-def _may(permission: str) -> Callable[[HttpRequest], bool]:
-    return lambda request: request.user.has_perm(permission)
-
-
-def _page(title: object, icon: str, view: str, permission: str) -> dict[str, Any]:
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"admin:{view}"),
-        "permission": _may(permission),
-    }
-
-
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": SITE_NAME,
-    "SITE_HEADER": SITE_NAME,
-    "SITE_SUBHEADER": _("Manage Your Printer"),
-    "SITE_SYMBOL": "precision_manufacturing",
-    "SITE_URL": "/",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icons/favicon.svg")},
-    ],
-    "SHOW_HISTORY": True,
-    "SHOW_LANGUAGES": True,
-    "LANGUAGES": {"action": reverse_lazy("set_language")},
-    "DASHBOARD_CALLBACK": "reservations.dashboard.dashboard",
-    "STYLES": [lambda request: static("admin-myp/admin.css")],
-    "BORDER_RADIUS": "8px",
-    "COLORS": {
-        "base": {
-            "50": "#f8fafc", "100": "#f1f5f9", "200": "#e2e8f0", "300": "#cbd5e1", "400": "#a3b1c6", "500": "#64748b",
-            "600": "#475569", "700": "#334155", "800": "#1e293b", "900": "#131c2e", "950": "#0b1220",
-        },
-        "primary": {
-            "50": "#f0fdfa", "100": "#ccfbf1", "200": "#99f6e4", "300": "#5eead4", "400": "#2dd4bf", "500": "#2dd4bf",
-            "600": "#0f766e", "700": "#115e59", "800": "#134e4a", "900": "#113b38", "950": "#042f2e",
-        },
-        "font": {"subtle-light": "#475569", "subtle-dark": "#a3b1c6"},
-    },
-    "SIDEBAR": {
-        "show_search": False,
-        "navigation": [
-            {
-                "title": _("Operation"),
-                "items": [
-                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
-                    _page(_("Jobs"), "calendar_month", "reservations_job_changelist", "reservations.view_job"),
-                    _page(_("Machines"), "precision_manufacturing", "printers_printer_changelist", "printers.view_printer"),
-                    _page(_("Plugs"), "power", "plugs_smartplug_changelist", "plugs.view_smartplug"),
-                    _page(_("Outages"), "event_busy", "printers_outage_changelist", "printers.view_outage"),
-                    _page(_("Locations"), "location_on", "printers_location_changelist", "printers.view_location"),
-                ],
-            },
-            {
-                "title": _("People"),
-                "items": [
-                    _page(_("People"), "group", "accounts_user_changelist", "accounts.view_user"),
-                    _page(_("Qualifications"), "school", "accounts_qualification_changelist", "accounts.view_qualification"),
-                    _page(_("Granted qualifications"), "workspace_premium", "accounts_grant_changelist", "accounts.view_grant"),
-                ],
-            },
-            {
-                "title": _("Records"),
-                "items": [
-                    _page(_("Journal"), "history", "journal_entry_changelist", "journal.view_entry"),
-                    _page(_("Switching commands"), "toggle_on", "plugs_plugcommand_changelist", "plugs.view_plugcommand"),
-                    _page(_("Readings"), "electric_meter", "plugs_plugreading_changelist", "plugs.view_plugreading"),
-                ],
-            },
-            {
-                "title": _("System"),
-                "items": [
-                    _page(_("Booking limits"), "rule", "reservations_bookinglimits_changelist", "reservations.view_bookinglimits"),
-                    _page(_("Scheduler"), "schedule", "core_schedulerstate_changelist", "core.view_schedulerstate"),
-                    _page(_("Periodic tasks"), "autorenew", "core_periodictask_changelist", "core.view_periodictask"),
-                    _page(_("Signs of life"), "monitor_heart", "core_heartbeat_changelist", "core.view_heartbeat"),
-                ],
-            },
-        ],
-    },
-}  # fmt: skip
-# ------------------------------------------------------------------ end of the admin's section
+# ------------------------------------------------------------------ the admin
+UNFOLD: dict[str, Any] = {"SITE_TITLE": SITE_NAME, "SITE_HEADER": SITE_NAME, **THEME}

@@ -58,7 +58,7 @@ def server_options(host: str, port: int) -> dict[str, Any]:
         "ws": "none",
         "lifespan": "off",
         "server_header": False,
-        "proxy_headers": settings.SECURE_PROXY_SSL_HEADER is not None,
+        "proxy_headers": False,  # core.middleware.ClientAddress reads them, from trusted peers alone
         "timeout_graceful_shutdown": 5,
     }
 

@@ -1,13 +1,10 @@
-"""People and their qualifications. Trainers look after trainees; roles are given by administrators."""
+"""People. Trainers look after trainees; roles are given by administrators."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from allauth.account import admin as _allauth_admin  # noqa: F401 - registers its pages, so that they can be taken off
-from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -19,16 +16,12 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.choices import Role
 from accounts.domain.roles import give_role
-from accounts.models import Grant, Qualification, User
+from accounts.models import User
 from core import clock
 from core.forms import DoorForm
 from core.theme import chip
 from core.words import ago
 from journal.admin import JournalledAdmin
-
-for _model in (Group, EmailAddress):
-    if admin.site.is_registered(_model):
-        admin.site.unregister(_model)
 
 TONES = {Role.TRAINEE: "unknown", Role.TRAINER: "booked", Role.ADMINISTRATOR: "running"}
 
@@ -185,35 +178,3 @@ class PersonAdmin(_PeopleBase):
         """The way to the form that sets it; nothing of the password itself."""
         url = reverse("admin:auth_user_password_change", args=[person.pk])
         return format_html('<a class="myp-button" href="{}">{}</a>', url, _("Set a new password …"))
-
-
-@admin.register(Qualification)
-class QualificationAdmin(JournalledAdmin[Qualification]):
-    """What people must have learned before they may use a machine."""
-
-    journal_name: ClassVar[str] = "qualification"
-    list_display = ["name", "description"]
-    search_fields = ["name"]
-
-
-@admin.register(Grant)
-class GrantAdmin(JournalledAdmin[Grant]):
-    """Who holds what, until when, and who gave it."""
-
-    journal_name: ClassVar[str] = "grant"
-    journal_verbs = {"added": "given", "removed": "taken"}
-    fields = ["user", "qualification", "expires_at"]
-    list_display = ["user", "qualification", "granted_at", "expires_at", "granted_by"]
-    list_filter = ["qualification"]
-    list_select_related = ["user", "qualification", "granted_by"]
-    search_fields = ["user__username", "user__first_name", "user__last_name", "qualification__name"]
-    autocomplete_fields = ["user", "qualification"]
-    date_hierarchy = "granted_at"
-    ordering = ["-granted_at"]
-
-    def save_model(self, request: HttpRequest, obj: Grant, form: Any, change: bool) -> None:
-        """Who and when are ours to set."""
-        if not change:
-            obj.granted_at = clock.now()
-            obj.granted_by_id = request.user.pk
-        super().save_model(request, obj, form, change)

@@ -253,6 +253,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
 # ------------------------------------------------------------------ REST API
 # An access token lives this long; its refresh token a day, and both end with the session behind them.
 HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"  # noqa: S105
+HEADLESS_JWT_ALGORITHM = "HS256"  # signed with SECRET_KEY; nobody else has to verify them
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = 24 * 3600
 HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True

@@ -15,6 +15,7 @@ from accounts.models import User
 from printers.domain.queries import hours_of
 from printers.models import OpeningHours, Printer
 from reservations.choices import OCCUPYING
+from reservations.domain.finding import next_step
 from reservations.domain.queries import calendar, free_windows
 from reservations.domain.rules import Window
 from reservations.domain.wording import duration
@@ -134,15 +135,6 @@ def soonest(days: Sequence[SlotDay], printer: Printer, now: datetime) -> Slot:
     """The first free slot; where there is none, the next step of the machine's grid."""
     free = (slot for day in days for slot in day.slots)
     return next(free, Slot("", "", next_step(now, printer.step_minutes), is_now=False))
-
-
-def next_step(at: datetime, minutes: int) -> datetime:
-    """The first instant at or after ``at`` on the machine's grid, counted from local midnight."""
-    local = timezone.localtime(at)
-    if local.second or local.microsecond:
-        at += timedelta(minutes=1) - timedelta(seconds=local.second, microseconds=local.microsecond)
-        local = timezone.localtime(at)
-    return at + timedelta(minutes=-(local.hour * 60 + local.minute) % minutes)
 
 
 def needs(printer: Printer, viewer: User, now: datetime) -> list[Need]:

@@ -42,7 +42,7 @@ def once(handler: V) -> V:
         fingerprint = _fingerprint(request)
         with transaction.atomic():
             given, is_new = GivenAnswer.objects.get_or_create(
-                user=request.user, key=key, defaults={"fingerprint": fingerprint, "at": clock.now()}
+                user=view.person, key=key, defaults={"fingerprint": fingerprint, "at": clock.now()}
             )
             if not is_new:
                 return _again(given, fingerprint)
@@ -75,15 +75,24 @@ def _keep(given: GivenAnswer, response: Response) -> None:
         given.delete()
         return
     given.status = response.status_code
-    given.body = JSONRenderer().render(response.data).decode()
+    kept = {
+        "data": response.data,
+        "version": getattr(response, "version", ""),
+        "at": response.get("Location"),
+    }
+    given.body = JSONRenderer().render(kept).decode()
     given.save(update_fields=["status", "body"])
 
 
 def _again(given: GivenAnswer, fingerprint: str) -> Response:
     if given.fingerprint != fingerprint:
         raise Reused
-    data = json.loads(given.body) if given.body else None
-    response = Response(data, status=given.status, content_type=CONTENT_TYPE if given.status >= 400 else None)
+    kept = json.loads(given.body)
+    content_type = CONTENT_TYPE if given.status >= 400 else None
+    response = Response(kept["data"], status=given.status, content_type=content_type)
+    response.version = kept["version"]  # type: ignore[attr-defined] # for the ETag
+    if kept["at"]:
+        response["Location"] = kept["at"]
     response["Idempotency-Replayed"] = "true"
     return response
 

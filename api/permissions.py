@@ -1,9 +1,15 @@
 """Who may use a resource at all. What may be done to one row is the doors' to say."""
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
+
+from accounts.models import User
+
+
+def _is_trainer(request: Request) -> bool:
+    return cast(User, request.user).is_trainer
 
 
 class IsTrainer(IsAuthenticated):
@@ -11,7 +17,7 @@ class IsTrainer(IsAuthenticated):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Signed in, active, and not a trainee."""
-        return super().has_permission(request, view) and request.user.is_trainer
+        return super().has_permission(request, view) and _is_trainer(request)
 
 
 class IsTrainerOrReads(IsAuthenticated):
@@ -20,4 +26,4 @@ class IsTrainerOrReads(IsAuthenticated):
     def has_permission(self, request: Request, view: Any) -> bool:
         """By method."""
         signed_in = super().has_permission(request, view)
-        return signed_in and (request.method in SAFE_METHODS or request.user.is_trainer)
+        return signed_in and (request.method in SAFE_METHODS or _is_trainer(request))

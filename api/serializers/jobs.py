@@ -57,9 +57,8 @@ class Length(serializers.Serializer[Any]):
 
     def end_from(self, start: datetime) -> datetime:
         """The instant that was meant. Raises ValidationError beyond the end of the calendar."""
-        if ends_at := self.validated_data.get("ends_at"):
-            return ends_at
-        return start + timedelta(minutes=self.validated_data["minutes"])
+        ends_at: datetime | None = self.validated_data.get("ends_at")
+        return ends_at or start + timedelta(minutes=self.validated_data["minutes"])
 
 
 class WaiverMixin(serializers.Serializer[Any]):

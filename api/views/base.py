@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
@@ -13,17 +13,30 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.models import User
 from api import conditional, throttling
 from core.actor import Actor, Channel
 
 
-def actor_of(request: Request) -> Actor:
-    """The person, through the API."""
-    return Actor(request.user.pk, Channel.API)
-
-
 class Endpoint(APIView):
     """Answers carry their ETag and the state of the limits, and no cache in between keeps them."""
+
+    @property
+    def person(self) -> User:
+        """Who asks; only where strangers have been turned away."""
+        return cast(User, self.request.user)
+
+    @property
+    def actor(self) -> Actor:
+        """The person, through the API."""
+        return Actor(self.request.user.pk, Channel.API)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Count the address first: whoever tries tokens that there are not never gets as far as a person."""
+        address = throttling.AddressThrottle()
+        if not address.allow_request(request, self):
+            self.throttled(request, address.wait())
+        super().initial(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers."""
@@ -49,7 +62,7 @@ class Resource(Endpoint, GenericViewSet[Any]):
         """One page, filtered and ordered."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         serializer = self.get_serializer(page, many=True)
-        self._keep_only_wanted(serializer.child)
+        self._keep_only_wanted(cast(Any, serializer).child)
         return self.get_paginated_response(serializer.data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

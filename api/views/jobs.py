@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.timezone import localtime
+from django_filters.rest_framework import CharFilter, FilterSet, IsoDateTimeFilter, MultipleChoiceFilter
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,7 +24,7 @@ from api.serializers.jobs import (
     MoveSerializer,
     ReasonSerializer,
 )
-from api.views.base import Resource, actor_of
+from api.views.base import Resource
 from core import clock
 from core.errors import Refused
 from printers.models import Printer
@@ -35,15 +36,15 @@ from reservations.domain.taking import take
 from reservations.models import Job
 
 
-class JobFilter(django_filters.FilterSet):
+class JobFilter(FilterSet):
     """``state`` may come several times; the others narrow by time and by who and what."""
 
-    state = django_filters.MultipleChoiceFilter(choices=State.choices)
-    starts_after = django_filters.IsoDateTimeFilter("starts_at", "gte")
-    starts_before = django_filters.IsoDateTimeFilter("starts_at", "lt")
-    ends_after = django_filters.IsoDateTimeFilter("ends_at", "gt")
-    ends_before = django_filters.IsoDateTimeFilter("ends_at", "lte")
-    title = django_filters.CharFilter("title", "icontains")
+    state = MultipleChoiceFilter(choices=State.choices)
+    starts_after = IsoDateTimeFilter("starts_at", "gte")
+    starts_before = IsoDateTimeFilter("starts_at", "lt")
+    ends_after = IsoDateTimeFilter("ends_at", "gt")
+    ends_before = IsoDateTimeFilter("ends_at", "lte")
+    title = CharFilter("title", "icontains")
 
     class Meta:
         model = Job
@@ -62,7 +63,7 @@ class Jobs(Resource):
     def get_queryset(self) -> QuerySet[Job]:
         """For everybody but trainers there are no jobs of others."""
         jobs = super().get_queryset()
-        return jobs if self.request.user.is_trainer else jobs.filter(owner_id=self.request.user.pk)
+        return jobs if self.person.is_trainer else jobs.filter(owner=self.person)
 
     @once
     def create(self, request: Request) -> Response:
@@ -74,14 +75,14 @@ class Jobs(Resource):
         starts_at = given.get("starts_at")
         wish = Wish(
             printer_id=given["printer"].pk,
-            owner_id=given.get("owner", request.user).pk,
+            owner_id=given.get("owner", self.person).pk,
             ends_at=order.end_from(starts_at or now),
             starts_at=starts_at,
             title=given["title"],
             note=given["note"],
         )
         with naming_alternatives(given["printer"], starts_at or now, wish.ends_at, now):
-            job = booking.book(wish, actor=actor_of(request), now=now, waive_reason=given["waive_reason"])
+            job = booking.book(wish, actor=self.actor, now=now, waive_reason=given["waive_reason"])
         response = self.represent(job, status=201)
         response["Location"] = self.reverse_action("detail", args=[job.pk])
         return response
@@ -97,7 +98,7 @@ class Jobs(Resource):
                 words = {"title": job.title, "note": job.note} | {
                     name: given[name] for name in ("title", "note") if name in given
                 }
-                job = booking.describe(job.pk, **words, actor=actor_of(request), now=now)
+                job = booking.describe(job.pk, **words, actor=self.actor, now=now)
             if {"printer", "starts_at", "ends_at"} & set(given):
                 return self._move(job, given, now)
         return self.represent(job)
@@ -123,7 +124,7 @@ class Jobs(Resource):
                 changed = booking.extend(
                     job.pk,
                     ends_at=later,
-                    actor=actor_of(request),
+                    actor=self.actor,
                     now=now,
                     waive_reason=order.validated_data["waive_reason"],
                 )
@@ -166,7 +167,7 @@ class Jobs(Resource):
         given = order.validated_data if takes_reason else {}
         with transaction.atomic():
             job = self._taken(pk)
-            changed = door(job.pk, **given, actor=actor_of(self.request), now=clock.now())
+            changed = door(job.pk, **given, actor=self.actor, now=clock.now())
         return self.represent(changed)
 
     def _taken(self, pk: str) -> Job:
@@ -186,7 +187,7 @@ class Jobs(Resource):
                 starts_at=starts_at,
                 ends_at=ends_at,
                 printer_id=target.pk,
-                actor=actor_of(self.request),
+                actor=self.actor,
                 now=now,
                 waive_reason=given["waive_reason"],
             )
@@ -205,5 +206,8 @@ def naming_alternatives(
         if "window_taken" not in no.codes or length <= timedelta(0):
             raise
         windows = next_windows(printer, length, after=max(starts_at, now), now=now)
-        found = [{"printer": printer.pk, "starts_at": w.starts_at, "ends_at": w.ends_at} for w in windows]
+        found = [
+            {"printer": printer.pk, "starts_at": localtime(w.starts_at), "ends_at": localtime(w.ends_at)}
+            for w in windows
+        ]
         raise problems.Taken(no, found) from no

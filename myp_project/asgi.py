@@ -6,4 +6,8 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "myp_project.settings")
 
-application = get_asgi_application()
+pages = get_asgi_application()
+
+from core.asgi import BodyLimits  # noqa: E402 - reads the settings
+
+application = BodyLimits(pages)

@@ -4,22 +4,23 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, ImageField, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminImageFieldWidget
 
 from core import clock
 from core.actor import Actor
-from core.theme import ThemedInline, actor_of, chip, watts
+from core.theme import ThemedAdmin, ThemedInline, actor_of, chip, watts
 from core.verbs import OptionalReasonForm, ReasonForm, Verb, VerbAdmin
 from journal.admin import JournalledAdmin
 from printers.choices import Activity, Service
 from printers.domain import keeping
 from printers.domain.activity import judge
+from printers.forms import PictureField
 from printers.models import Location, OpeningHours, Printer
 
 SERVICE_TONES = {
@@ -93,6 +94,10 @@ class PrinterAdmin(VerbAdmin[Printer]):
     ]
     list_select_related = ["location", "plug__state"]
     search_fields = ["name", "maker", "model"]
+    formfield_overrides = {
+        **ThemedAdmin.formfield_overrides,
+        ImageField: {"form_class": PictureField, "widget": UnfoldAdminImageFieldWidget},
+    }
     fieldsets = [
         (
             gettext_lazy("What it is"),

@@ -11,8 +11,13 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from core.serving import HurriedProtocol
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+# More connections than this are answered 503: every one costs memory and a file, of which a process has 1024.
+MOST_CONNECTIONS = 800
+LARGEST_HEADERS = 16 * 1024
 
 
 def add_address_arguments(parser: ArgumentParser) -> None:
@@ -53,7 +58,10 @@ def server_options(host: str, port: int) -> dict[str, Any]:
         "log_config": None,  # Django has set the logging up
         "log_level": "warning",
         "access_log": False,
-        "http": "h11",
+        "http": HurriedProtocol,
+        "timeout_keep_alive": 5,
+        "limit_concurrency": MOST_CONNECTIONS,
+        "h11_max_incomplete_event_size": LARGEST_HEADERS,
         "loop": "asyncio",
         "ws": "none",
         "lifespan": "off",

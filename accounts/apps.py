@@ -8,7 +8,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        """Settle the roles after each migration."""
+        """Listen, and settle the roles after each migration."""
         from accounts.receivers import make_roles  # noqa: PLC0415 - models exist only from here on
 
         post_migrate.connect(make_roles, dispatch_uid="accounts.make_roles")

@@ -43,9 +43,26 @@ def ensure_roles(app_label: str) -> None:
             group.permissions.add(*in_app.filter(codename__in=wanted))
 
 
+def may_give_roles(keeper: User) -> bool:
+    """Administrators; trainers look after trainees only."""
+    return keeper.is_active and keeper.role is Role.ADMINISTRATOR
+
+
+def may_look_after(keeper: User, person: User) -> bool:
+    """Trainers look after trainees, administrators after everybody but superusers, superusers after everybody."""
+    if not keeper.is_trainer:
+        return False
+    if keeper.is_superuser:
+        return True
+    return not person.is_superuser and (may_give_roles(keeper) or person.role is Role.TRAINEE)
+
+
 @transaction.atomic
 def give_role(user: User, role: Role) -> None:
-    """Put the person into the role's group and out of the others; trainers may enter the admin."""
+    """Put the person into the role's group and out of the others; trainers may enter the admin.
+
+    The step itself, without rights and journal: those are ``people.change_person``'s.
+    """
     user.groups.remove(*Group.objects.filter(name__in=[r.value for r in Role]))
     user.groups.add(Group.objects.get(name=role.value))
     user.is_staff = role is not Role.TRAINEE or user.is_superuser

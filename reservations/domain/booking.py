@@ -4,6 +4,7 @@ One call is one transaction: serialise on the owner, then on the machine, gather
 rules, write, plan the power anew, append to the journal. Every surface comes through here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -146,11 +147,18 @@ def cancel(job_id: int, *, actor: Actor, reason: str = "", now: datetime | None 
     """Give the slot back before the job has started."""
     now = now or clock.now()
     job, _printers = take(job_id)
-    demand_change(actor, job)
-    lifecycle.turn(job, State.CANCELLED, now=now, reason=reason)
-    lifecycle.advance([job.printer_id], actor=actor, now=now)
-    record([Event("job.cancelled", job, {"reason": reason, **_told(job)})], actor=actor, now=now)
+    cancel_taken([job], actor=actor, reason=reason, now=now)
     return job
+
+
+def cancel_taken(jobs: Sequence[Job], *, actor: Actor, reason: str, now: datetime) -> None:
+    """Cancel jobs whose owner and machines the caller has locked: one plan and one entry in the journal for all."""
+    for job in jobs:
+        demand_change(actor, job)
+        lifecycle.turn(job, State.CANCELLED, now=now, reason=reason)
+    lifecycle.advance({job.printer_id for job in jobs}, actor=actor, now=now)
+    events = [Event("job.cancelled", job, {"reason": reason, **_told(job)}) for job in jobs]
+    record(events, actor=actor, now=now)
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext as _
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound, ValidationError
@@ -15,6 +16,8 @@ class Pages(pagination.CursorPagination):
     max_page_size = 200
     page_size_query_param = "limit"
     ordering = "-id"
+    # REST framework's 1000 would give the same page for ever where more rows than that are level.
+    offset_cutoff = 10_000_000
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> Any:
         """As asked, and by id where that leaves rows level: a cursor needs an order without ties."""
@@ -25,6 +28,22 @@ class Pages(pagination.CursorPagination):
     def decode_cursor(self, request: Request) -> Any:
         """Raises ValidationError at ``cursor`` where REST framework says 404."""
         try:
-            return super().decode_cursor(request)
+            cursor = super().decode_cursor(request)
         except NotFound as error:
-            raise ValidationError({"cursor": [_("This is not a cursor we gave.")]}) from error
+            raise _not_ours() from error
+        if cursor and cursor.position and not cursor.position.isprintable():
+            raise _not_ours()
+        return cursor
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """Raises ValidationError at ``cursor`` for a place that is none in this order."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, OverflowError, DjangoValidationError) as error:
+            if self.cursor_query_param not in request.query_params:
+                raise
+            raise _not_ours() from error
+
+
+def _not_ours() -> ValidationError:
+    return ValidationError({"cursor": [_("This is not a cursor we gave.")]})

@@ -1,6 +1,7 @@
 """Bodies: JSON that is what it says, and never deeper than anybody needs."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import IO, Any
 
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """Refuses what only an attacker sends: bottomless nesting, NUL characters, NaN."""
+    """Refuses what only an attacker sends: bottomless nesting, NUL and half characters, numbers beyond all numbers."""
 
     def parse(
         self,
@@ -20,7 +21,7 @@ class JSONParser(parsers.JSONParser):
         """The body as Python values; raises ParseError (400)."""
         try:
             data = super().parse(stream, media_type, parser_context)
-            _demand_no_nul(data)
+            _demand_plain(data)
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
         if not isinstance(data, dict):
@@ -28,14 +29,18 @@ class JSONParser(parsers.JSONParser):
         return data
 
 
-def _demand_no_nul(data: Any) -> None:
-    """PostgreSQL stores no NUL in a text, and no text of a person's has one."""
-    if isinstance(data, str) and "\x00" in data:
-        raise ParseError(_("The JSON holds a NUL character."))
-    if isinstance(data, dict):
+def _demand_plain(data: Any) -> None:
+    """No text of a person's has a NUL or half a surrogate pair, and databases store neither; nor is 1e400 a number."""
+    if isinstance(data, str):
+        if "\x00" in data or (not data.isascii() and any("\ud800" <= letter <= "\udfff" for letter in data)):
+            raise ParseError(_("The JSON holds a character that is none."))
+    elif isinstance(data, float):
+        if not isfinite(data):
+            raise ParseError(_("The JSON holds a number that is too large."))
+    elif isinstance(data, dict):
         for name, value in data.items():
-            _demand_no_nul(name)
-            _demand_no_nul(value)
+            _demand_plain(name)
+            _demand_plain(value)
     elif isinstance(data, list):
         for value in data:
-            _demand_no_nul(value)
+            _demand_plain(value)

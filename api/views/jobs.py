@@ -9,12 +9,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.timezone import localtime
-from django_filters.rest_framework import CharFilter, FilterSet, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters.rest_framework import CharFilter, FilterSet, MultipleChoiceFilter
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import problems
+from api.filters import InstantFilter
 from api.idempotency import once
 from api.serializers.jobs import (
     BookingSerializer,
@@ -40,10 +41,10 @@ class JobFilter(FilterSet):
     """``state`` may come several times; the others narrow by time and by who and what."""
 
     state = MultipleChoiceFilter(choices=State.choices)
-    starts_after = IsoDateTimeFilter("starts_at", "gte")
-    starts_before = IsoDateTimeFilter("starts_at", "lt")
-    ends_after = IsoDateTimeFilter("ends_at", "gt")
-    ends_before = IsoDateTimeFilter("ends_at", "lte")
+    starts_after = InstantFilter("starts_at", "gte")
+    starts_before = InstantFilter("starts_at", "lt")
+    ends_after = InstantFilter("ends_at", "gt")
+    ends_before = InstantFilter("ends_at", "lte")
     title = CharFilter("title", "icontains")
 
     class Meta:

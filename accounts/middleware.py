@@ -40,15 +40,10 @@ class UnfinishedBusiness:
                 return None
             message = _("Choose a password of your own first; the one you have was set by somebody else.")
             return _send(request, PASSWORD_PAGE, "password_change_needed", message)
-        if settings.TWO_FACTOR_ROLES and not _leads_to_factor(name) and _is_factor_missing(request):
+        if settings.TWO_FACTOR_ROLES and not _leads_to_factor(name) and second_factor.is_missing(request):
             message = _("Your role needs a second factor. Set one up first.")
             return _send(request, FACTOR_PAGE, "second_factor_missing", message)
         return None
-
-
-def _is_factor_missing(request: HttpRequest) -> bool:
-    ask: Callable[[HttpRequest], bool] | None = getattr(second_factor, "is_missing", None)
-    return ask is not None and ask(request)
 
 
 def _leads_to_factor(name: str) -> bool:

@@ -13,6 +13,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("", include("reservations.urls")),
     path("", include("api.urls")),
+    path("", include("accounts.urls")),  # before the libraries' own, which some of it replaces
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),

@@ -1,36 +1,30 @@
 """People. Trainers look after trainees; roles are given by administrators."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import datetime
+from typing import Any
 
-from django import forms
-from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from unfold.forms import AdminPasswordChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminSelectWidget
 
+from accounts.admin.classes import ClassImport, links_page
 from accounts.choices import Role
-from accounts.domain.roles import give_role
+from accounts.domain import inviting, letters, people
+from accounts.domain.roles import may_give_roles, may_look_after
+from accounts.forms import START_LINK, START_MAIL, FirstPasswordForm, NewPersonForm, PersonForm
 from accounts.models import User
 from core import clock
-from core.forms import DoorForm
-from core.theme import chip
+from core.actor import Actor
+from core.errors import Refused
+from core.theme import actor_of, chip
+from core.verbs import Verb, VerbAdmin
 from core.words import ago
-from journal.admin import JournalledAdmin
 
 TONES = {Role.TRAINEE: "unknown", Role.TRAINER: "booked", Role.ADMINISTRATOR: "running"}
-
-
-def may_give_roles(request: HttpRequest) -> bool:
-    """Administrators; trainers look after trainees only."""
-    return (
-        request.user.is_authenticated and request.user.is_active and request.user.role is Role.ADMINISTRATOR
-    )
 
 
 def role_of(person: User) -> Role:
@@ -41,38 +35,79 @@ def role_of(person: User) -> Role:
     return Role.TRAINER if Role.TRAINER.value in names else Role.TRAINEE
 
 
-class PersonForm(DoorForm[User]):
-    """A person without the password: that has its own page."""
-
-    role = forms.ChoiceField(
-        label=gettext_lazy("role"), choices=Role.choices, widget=UnfoldAdminSelectWidget()
-    )
-
-    class Meta:
-        model = User
-        fields = ("username", "first_name", "last_name", "email", "is_active", "is_superuser")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "role" in self.fields and self.instance.pk:
-            self.initial["role"] = self.instance.role.value
+# ------------------------------------------------------------------ verbs
 
 
-class NewPersonForm(UserCreationForm):
-    """A person with a first password."""
+def _deactivate(person: User, /, *, actor: Actor, now: datetime) -> None:
+    people.deactivate(person.pk, actor=actor, now=now)
 
-    usable_password = None  # type: ignore[assignment] # everybody here logs in with a password
 
-    role = forms.ChoiceField(
-        label=gettext_lazy("role"),
-        choices=Role.choices,
-        initial=Role.TRAINEE,
-        widget=UnfoldAdminSelectWidget(),
-    )
+def _reactivate(person: User, /, *, actor: Actor, now: datetime) -> None:
+    people.reactivate(person.pk, actor=actor, now=now)
 
-    class Meta:
-        model = User
-        fields = ("username", "first_name", "last_name", "email")
+
+def _set_password(person: User, /, *, actor: Actor, now: datetime, password: str) -> None:
+    people.set_password(person.pk, password, actor=actor, now=now)
+
+
+def _elsewhere(person: User, /, **answers: object) -> None:
+    """Needs our own address, so the page itself does it: see ``PersonAdmin.do_view``."""
+    raise NotImplementedError
+
+
+LINK = Verb(
+    name="link",
+    label=gettext_lazy("Hand out a one-time link"),
+    done=gettext_lazy("One-time link made: %(names)s"),
+    act=_elsewhere,
+    icon="link",
+    is_offered=lambda person, now: person.is_active,
+    in_list=False,
+)
+INVITE = Verb(
+    name="invite",
+    label=gettext_lazy("Invite by e-mail"),
+    done=gettext_lazy("The link is on its way: %(names)s"),
+    act=_elsewhere,
+    icon="mail",
+    is_offered=lambda person, now: letters.can_send() and bool(person.email) and person.is_active,
+    in_list=False,
+)
+SET_PASSWORD = Verb(
+    name="password",
+    label=gettext_lazy("Set a first password …"),
+    question=gettext_lazy(
+        "Sessions end. At the next log-in the person has to choose a password of their own."
+    ),
+    done=gettext_lazy("First password set: %(names)s"),
+    act=_set_password,
+    form=FirstPasswordForm,
+    icon="password",
+    in_list=False,
+)
+DEACTIVATE = Verb(
+    name="deactivate",
+    label=gettext_lazy("Switch off …"),
+    question=gettext_lazy(
+        "The person is logged out everywhere, personal tokens are deleted, and all bookings that have not begun are "
+        "cancelled. A job that is running goes on, for a print may be at work."
+    ),
+    done=gettext_lazy(
+        "Switched off: %(names)s. What was booked is cancelled; a job that is running goes on: abort it if it must end."
+    ),
+    act=_deactivate,
+    icon="person_off",
+    is_offered=lambda person, now: person.is_active,
+    is_danger=True,
+)
+REACTIVATE = Verb(
+    name="reactivate",
+    label=gettext_lazy("Switch on"),
+    done=gettext_lazy("Switched on: %(names)s. Bookings and tokens do not come back."),
+    act=_reactivate,
+    icon="person_check",
+    is_offered=lambda person, now: not person.is_active,
+)
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -90,28 +125,16 @@ class RoleFilter(admin.SimpleListFilter):
         return queryset.filter(groups__name=self.value()) if self.value() in Role.values else queryset
 
 
-if TYPE_CHECKING:
-    _PeopleBase = JournalledAdmin[User]
-else:
-
-    class _PeopleBase(JournalledAdmin, DjangoUserAdmin):
-        """Django's pages for people, in our theme."""
-
-
 @admin.register(User)
-class PersonAdmin(_PeopleBase):
+class PersonAdmin(ClassImport, VerbAdmin[User]):
     """One select for the role; staff flags, groups and permissions follow from it."""
 
-    journal_name: ClassVar[str] = "user"
     form = PersonForm
-    add_form = NewPersonForm
-    change_password_form = AdminPasswordChangeForm
     list_display = ["username", "full_name", "email", "role_chip", "is_active", "seen"]
-    list_filter = [RoleFilter, "is_active"]
+    list_filter = [RoleFilter, "is_active", "must_change_password"]
     search_fields = ["username", "first_name", "last_name", "email"]
     ordering = ["username"]
-    filter_horizontal = ()
-    readonly_fields = ["password_link", "last_login", "date_joined"]
+    verbs = (LINK, INVITE, SET_PASSWORD, DEACTIVATE, REACTIVATE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """With the groups, from which the role follows."""
@@ -119,22 +142,18 @@ class PersonAdmin(_PeopleBase):
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """What this person may set."""
-        role = ["role"] if may_give_roles(request) else []
-        name = ["username", ("first_name", "last_name"), "email"]
-        if obj is None:
-            return [(None, {"fields": [*name, *role, "password1", "password2"]})]
-        power = ["is_superuser"] if request.user.is_superuser else []
-        return [
-            (None, {"fields": [*name, *role, "is_active", *power]}),
-            (gettext_lazy("Log-in"), {"fields": ["password_link", ("last_login", "date_joined")]}),
-        ]
+        role = ["role"] if may_give_roles(request.user) else []  # type: ignore[arg-type]
+        power = ["is_superuser"] if obj is not None and request.user.is_superuser else []
+        start = ["start", "password"] if obj is None else []
+        return [(None, {"fields": ["username", ("first_name", "last_name"), "email", *role, *power, *start]})]
 
     def get_form(
         self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         """The role is no field at all for those who may not give it."""
+        kwargs["form"] = PersonForm if change else NewPersonForm
         form = super().get_form(request, obj, change=change, **kwargs)
-        if not may_give_roles(request):
+        if not may_give_roles(request.user):  # type: ignore[arg-type]
             form.base_fields.pop("role", None)
         return form
 
@@ -142,20 +161,86 @@ class PersonAdmin(_PeopleBase):
         """Trainers change trainees, administrators everybody but superusers, superusers everybody."""
         if not super().has_change_permission(request, obj):
             return False
-        if obj is None or request.user.is_superuser:
-            return True
-        return not obj.is_superuser and (may_give_roles(request) or role_of(obj) is Role.TRAINEE)
+        return obj is None or may_look_after(request.user, obj)  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Superusers only; who has ever booked is switched off, not deleted."""
-        return request.user.is_active and request.user.is_superuser
+        """Superusers, and nobody themselves; who has ever booked is switched off, not deleted."""
+        return request.user.is_active and request.user.is_superuser and obj != request.user
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """The verbs; people are deleted one by one."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def panel(self, row: User, now: datetime) -> list[tuple[str, object]]:
+        """Whether and how the person can log in."""
+        state = chip("free", _("switched on")) if row.is_active else chip("fault", _("switched off"))
+        password = _("the person's own")
+        if not row.has_usable_password():
+            password = _("none yet")
+        elif row.must_change_password:
+            password = _("a first one, to be changed at the next log-in")
+        return [
+            (_("Account"), state),
+            (_("Password"), password),
+            (_("Last log-in"), ago(row.last_login, now)),
+            (_("Since"), ago(row.date_joined, now)),
+        ]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """The role is given through its door; without one in the form a new person is a trainee."""
-        super().save_model(request, obj, form, change)
-        wanted = form.cleaned_data.get("role") if may_give_roles(request) else None
-        if wanted or not change:
-            give_role(obj, Role(wanted or Role.TRAINEE))
+        """Through the door."""
+        actor, now = actor_of(request), clock.now()
+        if change:
+            people.change_person(obj.pk, form.wanted(), actor=actor, now=now)
+            return
+        made = people.add_person(form.wanted(), actor=actor, now=now, first_password=form.first_password)
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """Through the door."""
+        people.remove(obj.pk, actor=actor_of(request))
+
+    def response_add(
+        self, request: HttpRequest, obj: User, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Then the way to the first password, as it was chosen."""
+        start = request.POST.get("start")
+        if start == START_LINK:
+            return self._hand_out(request, obj)
+        if start == START_MAIL:
+            self._invite(request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """The verbs that need our own address are done here."""
+        if request.method != "POST" or name not in {LINK.name, INVITE.name}:
+            return super().do_view(request, object_id, name)
+        person = self.get_object(request, unquote(object_id))
+        if person is None:
+            raise Http404
+        if not self.may_act(request, person):
+            raise PermissionDenied
+        try:
+            if name == LINK.name:
+                return self._hand_out(request, person)
+            self._invite(request, person)
+        except Refused as no:
+            messages.error(request, " ".join(str(violation.message) for violation in no.violations))
+        return HttpResponseRedirect(self._way_back(request, person))
+
+    def _hand_out(self, request: HttpRequest, person: User) -> HttpResponse:
+        origin = request.build_absolute_uri("/")
+        link = inviting.password_link(person, actor=actor_of(request), origin=origin)
+        return links_page(self, request, [(person, link)])
+
+    def _invite(self, request: HttpRequest, person: User) -> None:
+        origin, language = request.build_absolute_uri("/"), get_language() or ""
+        if not letters.can_send() or not person.email:
+            raise Refused.because("no_mail", _("There is no mail server, or no address to write to."))
+        letters.invite([person], actor=actor_of(request), origin=origin, language=language)
+        messages.success(request, str(INVITE.done) % {"names": person})
 
     @admin.display(description=gettext_lazy("name"), ordering="first_name")
     def full_name(self, person: User) -> str:
@@ -172,9 +257,3 @@ class PersonAdmin(_PeopleBase):
     def seen(self, person: User) -> str:
         """When the person was here last."""
         return ago(person.last_login, clock.now())
-
-    @admin.display(description=gettext_lazy("password"))
-    def password_link(self, person: User) -> str:
-        """The way to the form that sets it; nothing of the password itself."""
-        url = reverse("admin:auth_user_password_change", args=[person.pk])
-        return format_html('<a class="myp-button" href="{}">{}</a>', url, _("Set a new password …"))

@@ -40,10 +40,14 @@ def newcomer(**more: Any) -> dict[str, Any]:
         "first_name": "Emil",
         "last_name": "Neu",
         "email": "emil@workshop.test",
-        "password1": "correct-horse-7",
-        "password2": "correct-horse-7",
+        "start": "password",
+        "password": "correct-horse-7",
         **more,
     }
+
+
+def do(person: User, verb: str) -> str:
+    return reverse("admin:accounts_user_do", args=[person.pk, verb])
 
 
 def fresh(person: User) -> User:
@@ -61,6 +65,7 @@ class TestTrainers:
             True,
         )
         assert emil.groups.filter(name="trainee").exists()
+        assert emil.must_change_password
         assert Entry.objects.get(kind="user.added").actor == people.bob
 
     def test_make_nothing_higher_whatever_they_send(self, trainer):
@@ -108,22 +113,21 @@ class TestTrainers:
         data = {"username": other.username, "first_name": "Hacked", "role": "trainee"}
 
         assert trainer.post(page(other), data).status_code == 403
-        password = reverse("admin:auth_user_password_change", args=[other.pk])
-        assert (
-            trainer.post(password, {"password1": "x9-lang-genug", "password2": "x9-lang-genug"}).status_code
-            == 403
-        )
+        for verb in ("password", "link", "invite", "deactivate", "reactivate"):
+            assert trainer.post(do(other, verb), {"password": "x9-lang-genug"}).status_code == 403
         assert fresh(other).first_name != "Hacked"
+        assert fresh(other).is_active
 
     def test_set_a_trainees_password(self, trainer, people):
-        url = reverse("admin:auth_user_password_change", args=[people.alice.pk])
-        new = {"password1": "correct-horse-8", "password2": "correct-horse-8", "usable_password": "true"}
+        url = do(people.alice, "password")
 
         assert trainer.get(url).status_code == 200
-        assert trainer.post(url, new).status_code == 302
+        assert "zu kurz" in trainer.post(url, {"password": "x"}).content.decode()
+        assert trainer.post(url, {"password": "correct-horse-8"}).status_code == 302
 
-        assert fresh(people.alice).check_password("correct-horse-8")
-        assert Entry.objects.filter(kind="user.changed", subject=f"user:{people.alice.pk}").exists()
+        alice = fresh(people.alice)
+        assert alice.check_password("correct-horse-8") and alice.must_change_password
+        assert Entry.objects.filter(kind="user.password_set", subject=f"user:{people.alice.pk}").exists()
 
     def test_never_see_a_hash_or_the_flags(self, trainer, people):
         html = trainer.get(page(people.alice)).content.decode()

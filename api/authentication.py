@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from accounts.choices import Scope
 from accounts.domain import tokens
 from accounts.models import PersonalToken, User
+from api.problems import CHALLENGE
 from core import clock
 
 
@@ -44,7 +45,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         """What to send instead: the answer to a stranger is 401."""
-        return 'Bearer realm="MYP"'
+        return CHALLENGE
 
 
 class CookieAuthentication(SessionAuthentication):

@@ -31,7 +31,7 @@ class Pages(pagination.CursorPagination):
             cursor = super().decode_cursor(request)
         except NotFound as error:
             raise _not_ours() from error
-        if cursor and cursor.position and not cursor.position.isprintable():
+        if cursor and not str(cursor.position).isprintable():
             raise _not_ours()
         return cursor
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from core.errors import Refused, Violation
 
 CONTENT_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="MYP"'  # what to show in place of what was refused
 REFUSED = "urn:myp:refused"
 INVALID = "urn:myp:invalid"
 
@@ -97,7 +98,7 @@ def answer(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     if document is None:
         return None
     response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
-    if header := getattr(exc, "auth_header", None):
+    if header := getattr(exc, "auth_header", CHALLENGE if response.status_code == 401 else None):
         response["WWW-Authenticate"] = header
     wait = getattr(exc, "wait", None) or document.pop("retry_after", None)
     if wait:

@@ -21,6 +21,7 @@ from api.entering import (
     make_token_pair,
     next_token_pair,
 )
+from api.problems import CHALLENGE
 from api.serializers.entering import (
     CredentialsSerializer,
     RefreshSerializer,
@@ -38,7 +39,7 @@ class WayIn(Endpoint):
 
     def get_authenticate_header(self, request: Request) -> str:
         """A wrong secret is 401, though nobody is authenticated here."""
-        return 'Bearer realm="MYP"'
+        return CHALLENGE
 
     def enter(self, request: Request) -> User:
         """Who the credentials belong to. Raises Refused: wrong, locked out, second factor needed."""

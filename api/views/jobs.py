@@ -133,7 +133,7 @@ class Jobs(Resource):
 
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
-        """Start a booked job before its time."""
+        """Start a booked job whose window is open, though the machine still works on the one before."""
         return self._walk(pk, lifecycle.start)
 
     @action(detail=True, methods=["post"])

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from api.problems import answer
 from tests.api.asking import bearing, by_token, codes, is_problem
 
 pytestmark = pytest.mark.django_db
@@ -135,10 +136,8 @@ def test_codes_are_the_same_in_every_language(people):
     assert [codes(a) for a in answers] == [{"required"}] * 3
 
 
-def test_bug_is_no_problem_document_and_crashes_visibly(people, monkeypatch):
+def test_bug_is_no_problem_document_and_crashes_visibly():
     """An unexpected exception is not dressed up as the asker's fault."""
-    from api.problems import answer
-
     assert answer(RuntimeError("bug"), {}) is None
 
 

@@ -1,4 +1,4 @@
-"""Every surface, every rule, the same verdict: what the door says, the web form and the admin say too.
+"""Every surface, every rule, the same verdict: what the door says, the web form, the admin and the API say too.
 
 Bob asks, for himself: a trainer is the one person who may use all surfaces.
 """
@@ -130,8 +130,15 @@ def by_the_admin(client, printer, bob, start, end):
     return _codes(answer.context["adminform"].form)
 
 
+def by_the_api(client, printer, start, end):
+    body = {"printer": printer.pk, "starts_at": start.isoformat(), "ends_at": end.isoformat()}
+    answer = client.post("/api/jobs", body, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
+    return {error["code"] for error in answer.json()["errors"]}
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_door_web_and_admin_give_the_same_codes(name, people, printer, now, client: Client):
+def test_door_web_admin_and_api_give_the_same_codes(name, people, printer, now, client: Client):
     case, bob = CASES[name], people.bob
     client.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
     for column, value in case.machine.items():
@@ -143,6 +150,7 @@ def test_door_web_and_admin_give_the_same_codes(name, people, printer, now, clie
     assert by_the_door(printer, bob, start, end) == case.codes
     assert by_the_web(client, printer, start, end) == case.codes
     assert by_the_admin(client, printer, bob, start, end) == case.codes
+    assert by_the_api(client, printer, start, end) == case.codes
 
 
 def test_no_rule_is_left_out():

@@ -223,6 +223,10 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are entered by trainers: no stran
 MFA_FORMS = {
     "authenticate": "accounts.second_factor.CodeForm",
     "reauthenticate": "accounts.second_factor.ReauthenticateForm",
+    "add_webauthn": "accounts.second_factor.AddKeyForm",
+    "authenticate_webauthn": "accounts.second_factor.KeyForm",
+    "login_webauthn": "accounts.second_factor.PasskeyForm",
+    "reauthenticate_webauthn": "accounts.second_factor.ReauthenticateKeyForm",
 }
 # Roles that have to set up a second factor before they may do anything else; the demo demands it of nobody.
 TWO_FACTOR_ROLES = env.words(

@@ -8,15 +8,13 @@ from typing import Any
 
 from django.conf import settings
 
-from core.middleware import SecurityHeaders
+from core.middleware import API_PREFIXES, SecurityHeaders
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-API = ("/api", "/auth")
 
 
 class _Cut(Exception):  # noqa: N818 - a verdict, not a fault
@@ -29,6 +27,8 @@ class _Cut(Exception):  # noqa: N818 - a verdict, not a fault
 
 class BodyLimits:
     """Answers 413 to a body that is too large, however its length is told, and 408 to one that does not arrive.
+
+    Also 400 to a length that is told in two ways.
 
     Django reads the whole body before it looks at anything else: without this a stranger fills the disk. Forms
     with files may be as large as the largest upload; everything else is a form or JSON.
@@ -60,6 +60,8 @@ class _Body:
         if headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
             self._most += settings.UPLOAD_MAX_BYTES
         declared = headers.get(b"content-length", b"0")
+        # Two lengths: a proxy may have read it otherwise than we do, and taken the rest for another's request.
+        self._is_ambiguous = b"content-length" in headers and b"transfer-encoding" in headers
         self._size = 0
         self._declared = int(declared) if declared.isdigit() else 0
         self._is_complete = False
@@ -71,6 +73,8 @@ class _Body:
             return (
                 await self._receive()
             )  # Django waits for the client to hang up, as long as the answer takes
+        if self._is_ambiguous:
+            raise _Cut(HTTPStatus.BAD_REQUEST)
         if self._declared > self._most:
             raise _Cut(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         message = await self._next()
@@ -99,11 +103,12 @@ class _Body:
 
 async def _answer(status: HTTPStatus, scope: Scope, send: Send) -> None:
     content_type, body = "text/plain; charset=utf-8", f"{status.value} {status.phrase}"
-    if scope["path"].startswith(API):
+    if scope["path"].startswith(API_PREFIXES):
         content_type = "application/problem+json"
         words = {"type": "about:blank", "title": status.phrase, "detail": status.description}
         body = json.dumps({**words, "status": status.value, "errors": []})
-    headers = {**SecurityHeaders.HEADERS, "Content-Type": content_type, "Connection": "close"}
+    headers = {**SecurityHeaders.HEADERS, "Content-Type": content_type, "Content-Length": str(len(body))}
+    headers["Connection"] = "close"
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status.value, "headers": raw})
     await send({"type": "http.response.body", "body": body.encode()})

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 
-METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+PAGE_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
+API_METHODS = [*PAGE_METHODS, "PUT", "PATCH", "DELETE"]
+API_PREFIXES = ("/api/", "/auth/")
 
 
 class AdminContentSecurityPolicy:
@@ -80,10 +82,18 @@ class SecurityHeaders:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method in METHODS:
-            response = self.get_response(request)
-        else:
-            response = HttpResponseNotAllowed(METHODS)
+        response = self.get_response(request)
         for name, value in self.HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+class AllowedMethods:
+    """Pages know GET and POST, the API what it is made of; a view that would take anything is not asked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        known = API_METHODS if request.path.startswith(API_PREFIXES) else PAGE_METHODS
+        return self.get_response(request) if request.method in known else HttpResponseNotAllowed(known)

@@ -82,6 +82,7 @@ if env.boolean("MYP_SIMULATION", False):
 
 MIDDLEWARE = [
     "core.middleware.SecurityHeaders",  # the first: on every answer, whoever makes it
+    "core.middleware.AllowedMethods",
     "core.middleware.ClientAddress",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

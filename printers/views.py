@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 # Only these are shown in the browser; whatever else may lie there is a file to be saved, never a page.
@@ -12,14 +12,17 @@ SHOWN = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": 
 
 @require_safe
 @login_required
-def picture(request: HttpRequest, path: str) -> FileResponse:
+def picture(request: HttpRequest, path: str) -> HttpResponse:
     """One file under the media directory, and nothing outside of it."""
     try:
-        file = default_storage.open(path)
+        with default_storage.open(path) as file:
+            content = file.read()
     except (OSError, ValueError, SuspiciousFileOperation) as error:
         raise Http404 from error
     shown = SHOWN.get(path.rpartition(".")[2].lower())
-    answer = FileResponse(file, as_attachment=shown is None, content_type=shown or "application/octet-stream")
+    answer = HttpResponse(content, content_type=shown or "application/octet-stream")
+    if shown is None:
+        answer["Content-Disposition"] = "attachment"
     answer["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
     answer["Cache-Control"] = "private, max-age=86400"  # a new picture has a new name
     return answer

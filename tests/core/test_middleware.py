@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from core.middleware import METHODS, ClientAddress
+from core.middleware import API_METHODS, PAGE_METHODS, ClientAddress
 from tests import factories
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -204,8 +204,22 @@ def test_odd_methods_are_refused_everywhere(clients: dict[str, Client], method: 
     for path in ("/", "/accounts/login/", "/admin/", "/api/jobs", "/static/css/app.css"):
         answer = clients["trainer"].generic(method, path, HTTP_X_SECRET="do not echo")
         assert answer.status_code == 405, (method, path)
-        assert answer["Allow"] == ", ".join(METHODS)
+        assert answer["Allow"] == ", ".join(API_METHODS if path == "/api/jobs" else PAGE_METHODS)
         assert b"do not echo" not in answer.content
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_pages_know_get_and_post_alone(clients: dict[str, Client], method: str) -> None:
+    for path in (
+        "/",
+        "/jobs",
+        "/jobs/1/cancel",
+        "/accounts/login/",
+        "/admin/printers/printer/",
+        "/language",
+        "/healthz",
+    ):
+        assert clients["trainer"].generic(method, path).status_code == 405, path
 
 
 SETTINGS = """

@@ -12,6 +12,11 @@ from printers.choices import Kind, Service, Weekday
 
 # No booking is longer, whoever makes it: a query for a week need not look further back than this.
 LONGEST_MINUTES = 31 * 24 * 60
+# Beyond these a rule is a slip of the keyboard, and the calendar ends before the plan does.
+MOST_DAYS = 3650
+MOST_NOTICE_MINUTES = 365 * 24 * 60
+MOST_MINUTES_AFTER = 7 * 24 * 60
+MOST_WATTS = 100_000
 
 
 class Location(models.Model):
@@ -92,13 +97,21 @@ class Printer(models.Model):
     step_minutes = models.PositiveSmallIntegerField(
         _("step (min)"), default=15, validators=[MinValueValidator(5), MaxValueValidator(240)]
     )
-    min_minutes = models.PositiveIntegerField(_("shortest booking (min)"), default=15)
+    min_minutes = models.PositiveIntegerField(
+        _("shortest booking (min)"), default=15, validators=[MaxValueValidator(LONGEST_MINUTES)]
+    )
     max_minutes = models.PositiveIntegerField(
         _("longest booking (min)"), default=7 * 24 * 60, validators=[MaxValueValidator(LONGEST_MINUTES)]
     )
-    horizon_days = models.PositiveIntegerField(_("bookable ahead (days)"), default=60)
-    notice_minutes = models.PositiveIntegerField(_("notice before the start (min)"), default=0)
-    buffer_minutes = models.PositiveIntegerField(_("buffer after each booking (min)"), default=0)
+    horizon_days = models.PositiveIntegerField(
+        _("bookable ahead (days)"), default=60, validators=[MaxValueValidator(MOST_DAYS)]
+    )
+    notice_minutes = models.PositiveIntegerField(
+        _("notice before the start (min)"), default=0, validators=[MaxValueValidator(MOST_NOTICE_MINUTES)]
+    )
+    buffer_minutes = models.PositiveIntegerField(
+        _("buffer after each booking (min)"), default=0, validators=[MaxValueValidator(MOST_MINUTES_AFTER)]
+    )
     is_open_at_night = models.BooleanField(
         _("may run on after closing time"),
         default=True,
@@ -113,13 +126,20 @@ class Printer(models.Model):
     lead_minutes = models.PositiveIntegerField(
         _("switch on before the start (min)"), default=0, validators=[MaxValueValidator(240)]
     )
-    cool_down_minutes = models.PositiveIntegerField(_("cool-down after the end (min)"), default=5)
-    idle_below_w = models.FloatField(_("idle below (W)"), default=15, validators=[MinValueValidator(0)])
-    busy_above_w = models.FloatField(_("working above (W)"), default=40, validators=[MinValueValidator(0)])
+    cool_down_minutes = models.PositiveIntegerField(
+        _("cool-down after the end (min)"), default=5, validators=[MaxValueValidator(MOST_MINUTES_AFTER)]
+    )
+    idle_below_w = models.FloatField(
+        _("idle below (W)"), default=15, validators=[MinValueValidator(0), MaxValueValidator(MOST_WATTS)]
+    )
+    busy_above_w = models.FloatField(
+        _("working above (W)"), default=40, validators=[MinValueValidator(0), MaxValueValidator(MOST_WATTS)]
+    )
     hard_limit_minutes = models.PositiveIntegerField(
         _("hard limit after the end (min)"),
         null=True,
         blank=True,
+        validators=[MaxValueValidator(MOST_MINUTES_AFTER)],
         help_text=_("A print that still runs is cut this long after the end. Empty: never cut."),
     )
 

@@ -1,4 +1,4 @@
-"""Doors: a plug comes, changes its address or account, or is trusted anew."""
+"""Doors: a plug comes, changes its address or account, is trusted anew, or goes."""
 
 from datetime import datetime
 
@@ -6,10 +6,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.actor import Actor
+from core.domain import saving
 from core.errors import Refused
 from journal.domain.recording import Event, record
 from plugs.drivers.registry import driver_names
 from plugs.models import PlugState, SmartPlug
+from plugs.signals import locking
 
 # A change of one of these means that another device may answer.
 ENDPOINT_FIELDS = ("driver", "address", "username", "password")
@@ -25,8 +27,7 @@ def save_plug(plug: SmartPlug, *, changed: list[str], actor: Actor, now: datetim
         message = _("There is no driver “%(name)s”. Choose one of: %(known)s.")
         known = {"name": plug.driver, "known": ", ".join(driver_names())}
         raise Refused.because("driver_unknown", message % known, field="driver")
-    is_new = plug.pk is None
-    plug.save(update_fields=None if is_new else changed)
+    is_new = saving.save(plug, changed)
     if is_new:
         PlugState.objects.create(plug=plug, next_poll_at=now)
     elif set(changed) & set(ENDPOINT_FIELDS):
@@ -43,6 +44,21 @@ def trust_device(plug: SmartPlug, *, actor: Actor, now: datetime) -> None:
     """Take whatever device answers at the address as the right one from now on."""
     forget_device(plug, now=now)
     record([Event("plug.trusted_anew", plug)], actor=actor, now=now)
+
+
+@transaction.atomic
+def remove_plug(plug: SmartPlug, *, actor: Actor, now: datetime) -> None:
+    """Forget a plug with all it ever said. Raises :class:`Refused` while a machine uses it."""
+    take(plug.pk)
+    why_not = _("A machine uses this plug. Take it from the machine first.")
+    saving.remove(plug, why_not=why_not)
+    record([Event("plug.removed", plug)], actor=actor, now=now)
+
+
+def take(plug_id: int) -> SmartPlug:
+    """Lock what a change of the plug may touch, in the order everybody locks: the machine behind it, the plug."""
+    locking.send(sender=SmartPlug, plug_ids={plug_id})
+    return SmartPlug.objects.select_for_update().get(pk=plug_id)
 
 
 def forget_device(plug: SmartPlug, *, now: datetime) -> None:

@@ -111,7 +111,7 @@ def override(
         override_by=actor.user_id,
         override_is_cut=cut and not on,
     )
-    _settle([plug], actor=actor, now=now)
+    settle([plug], actor=actor, now=now)
     data = {"on": on, "until": until.isoformat() if until else None, "reason": reason, "cut": cut}
     record([Event("plug.overridden", plug, data)], actor=actor, now=now)
 
@@ -124,18 +124,24 @@ def end_override(plugs: Iterable[SmartPlug], *, actor: Actor, now: datetime) -> 
     PlugState.objects.filter(plug__in=plugs).update(
         override_on=None, override_until=None, override_reason="", override_by=None, override_is_cut=False
     )
-    _settle(plugs, actor=actor, now=now)
+    settle(plugs, actor=actor, now=now)
     record([Event("plug.override_ended", plug) for plug in plugs], actor=actor, now=now)
 
 
-def _settle(plugs: list[SmartPlug], *, actor: Actor, now: datetime) -> None:
-    """Let the apps above plan anew; a plug that none of them plans follows the override alone."""
+def settle(plugs: Iterable[SmartPlug], *, actor: Actor, now: datetime) -> None:
+    """Let the apps above plan anew; a plug that none of them plans follows the override alone, or is left alone.
+
+    In the caller's transaction, which has locked the machines.
+    """
     plug_ids = {plug.pk for plug in plugs}
+    if not plug_ids:
+        return
     answers = override_changed.send(sender=SmartPlug, plug_ids=plug_ids, actor=actor, now=now)
     planned = {plug_id for _receiver, answer in answers for plug_id in answer or ()}
     unplanned = PlugState.objects.filter(plug_id__in=plug_ids - planned)
-    aim(
-        {state.plug_id: Aim(on=state.override_on, reason=OVERRIDE, planned_at=now) for state in unplanned},
-        actor=actor,
-        now=now,
-    )
+    aim({state.plug_id: _of_override(state, now) for state in unplanned}, actor=actor, now=now)
+
+
+def _of_override(state: PlugState, now: datetime) -> Aim:
+    reason = "" if state.override_on is None else OVERRIDE
+    return Aim(on=state.override_on, reason=reason, planned_at=now)

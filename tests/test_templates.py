@@ -66,7 +66,7 @@ def test_403_renders() -> None:
     ("path", "german", "english"),
     [
         ("/accounts/login/", "Benutzername oder E-Mail", "User name or e-mail"),
-        ("/accounts/password/reset/", "Link senden", "Send the link"),
+        ("/accounts/password/reset/", "Zurück zur Anmeldung", "Back to the login"),
         ("/accounts/password/reset/done/", "Sehen Sie in Ihre E-Mails", "Look into your mail"),
         ("/accounts/password/reset/key/1-bad/", "Dieser Link ist verbraucht", "This link is used up"),
         ("/accounts/inactive/", "Konto abgeschaltet", "Account switched off"),

@@ -17,7 +17,6 @@ from accounts.domain import importing, inviting, letters
 from accounts.forms import ClassForm
 from accounts.models import User
 from core.errors import Refused
-from core.forms import show_violations
 from core.theme import actor_of
 
 if TYPE_CHECKING:
@@ -74,11 +73,12 @@ class ClassImport(_Base):
             elif form.is_valid():
                 rows = importing.read(form.cleaned_data["file"])
         except Refused as no:
-            form.is_bound = True
-            show_violations(form, no.violations)
+            return self._preview(request, form, rows, no)
         return self._preview(request, form, rows)
 
-    def _preview(self, request: HttpRequest, form: ClassForm, rows: list[importing.Row]) -> HttpResponse:
+    def _preview(
+        self, request: HttpRequest, form: ClassForm, rows: list[importing.Row], no: Refused | None = None
+    ) -> HttpResponse:
         wrong = sum(bool(row.problems) for row in rows)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
@@ -87,6 +87,7 @@ class ClassImport(_Base):
             "form": form,
             "rows": rows,
             "wrong": wrong,
+            "refused": [str(violation.message) for violation in no.violations] if no else [],
             "sealed": importing.seal(rows, actor_of(request)) if rows and not wrong else "",
             "may_mail": letters.can_send() and any(row.email for row in rows),
             "most": importing.MOST_ROWS,

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django_q.models import OrmQ
 
 from accounts.choices import Role
+from accounts.domain import people as door
 from accounts.domain.roles import give_role
 from accounts.models import Grant, User
 from journal.models import Entry
@@ -204,3 +208,101 @@ def test_roles_are_given_through_their_door_only_once(people):
     give_role(people.alice, Role.TRAINEE)
 
     assert [g.name for g in people.alice.groups.all()] == ["trainee"]
+
+
+class TestVerbs:
+    def test_a_link_is_shown_once_and_kept_by_nobody(self, trainer, people):
+        page = trainer.post(do(people.alice, "link"))
+
+        assert page.status_code == 200 and "/accounts/password/reset/key/" in page.content.decode()
+        assert ("no-store" in page["Cache-Control"], page["Referrer-Policy"]) == (True, "no-referrer")
+        assert Entry.objects.filter(kind="user.link_made", actor=people.bob).count() == 1
+
+    def test_a_link_is_not_made_by_looking(self, trainer, people):
+        assert "password/reset/key" not in trainer.get(do(people.alice, "link")).content.decode()
+        assert not Entry.objects.exists()
+
+    def test_a_new_person_comes_with_a_link(self, trainer):
+        page = trainer.post(reverse(ADD), newcomer(start="link", password=""))
+
+        emil = User.objects.get(username="emil")
+        assert "/accounts/password/reset/key/" in page.content.decode()
+        assert not emil.has_usable_password() and not emil.must_change_password
+
+    def test_by_mail_only_with_a_mail_server_and_an_address(self, trainer, people, settings):
+        assert trainer.post(reverse(ADD), newcomer(start="mail")).status_code == 200
+        assert trainer.post(do(people.alice, "invite")).status_code == 302
+        assert not OrmQ.objects.exists() and not Entry.objects.exists()
+        settings.EMAIL_HOST = "mail.workshop.test"
+        assert trainer.post(reverse(ADD), newcomer(start="mail", email="")).status_code == 200
+        assert trainer.post(reverse(ADD), newcomer(start="mail")).status_code == 302
+        assert trainer.post(do(people.alice, "invite")).status_code == 302
+        assert OrmQ.objects.count() == 2
+        assert Entry.objects.filter(kind="user.invited").count() == 2
+
+    @pytest.mark.parametrize("password", ["", "short", "emil"])
+    def test_a_weak_first_password_is_refused_at_its_field(self, trainer, password):
+        page = trainer.post(reverse(ADD), newcomer(password=password))
+
+        assert page.status_code == 200 and page.context["adminform"].form.errors["password"]
+        assert not User.objects.filter(username="emil").exists()
+
+    def test_switching_off_and_on(self, trainer, people):
+        page = trainer.post(do(people.alice, "deactivate"), follow=True, headers={"Accept-Language": "en"})
+        assert not fresh(people.alice).is_active
+        assert "a job that is running goes on" in page.content.decode()
+        assert trainer.post(do(people.alice, "link"), follow=True).status_code == 200
+        assert not Entry.objects.filter(kind="user.link_made").exists()
+
+        trainer.post(do(people.alice, "reactivate"))
+        assert fresh(people.alice).is_active
+
+    def test_several_are_switched_off_from_the_list(self, trainer, people):
+        chosen = {"action": "deactivate", "_selected_action": [people.alice.pk, people.dora.pk]}
+        url = reverse("admin:accounts_user_changelist")
+        assert fresh(people.alice).is_active and trainer.post(url, chosen).status_code == 200
+        trainer.post(url, {**chosen, "_asked": "1"})
+
+        assert [fresh(p).is_active for p in (people.alice, people.dora, people.charlie)] == [
+            False,
+            False,
+            True,
+        ]
+
+    def test_no_list_reaches_upwards(self, trainer, people):
+        chosen = {"action": "deactivate", "_asked": "1", "_selected_action": [people.alice.pk, people.bob.pk]}
+        assert trainer.post(reverse("admin:accounts_user_changelist"), chosen).status_code == 403
+        assert fresh(people.alice).is_active
+
+    def test_the_last_administrator_is_told_why_not(self, people, client):
+        ann = factories.TraineeFactory(role=Role.ADMINISTRATOR)
+        client.force_login(ann)
+        answer = client.post(do(ann, "deactivate"), follow=True, headers={"Accept-Language": "en"})
+        assert "last active administrator" in answer.content.decode()
+        data = {"username": ann.username, "first_name": "", "email": "", "role": "trainee"}
+        answer = client.post(page(ann), data, headers={"Accept-Language": "en"})
+        assert "last active administrator" in answer.content.decode()
+        assert fresh(ann).is_active and fresh(ann).role is Role.ADMINISTRATOR
+
+    def test_superusers_remove_people_and_not_themselves(self, root, people):
+        assert root.post(page(people.dora, "delete"), {"post": "yes"}).status_code == 302
+        assert not User.objects.filter(username="dora").exists()
+        assert Entry.objects.filter(kind="user.removed").count() == 1
+        me = User.objects.get(username="root")
+        assert root.post(page(me, "delete"), {"post": "yes"}).status_code == 403
+
+    def test_the_page_says_how_the_person_logs_in(self, trainer, people, bob):
+        html = trainer.get(page(people.alice), headers={"Accept-Language": "en"}).content.decode()
+        assert "the person&#x27;s own" in html
+        door.set_password(people.alice.pk, "correct-horse-7", actor=bob)
+        html = trainer.get(page(people.alice), headers={"Accept-Language": "en"}).content.decode()
+        assert "to be changed at the next log-in" in html
+
+    def test_the_list_costs_the_same_with_many(self, trainer, people, django_assert_num_queries):
+        url = reverse("admin:accounts_user_changelist")
+        trainer.get(url)
+        with CaptureQueriesContext(connection) as few:
+            trainer.get(url)
+        factories.TraineeFactory.create_batch(20)
+        with django_assert_num_queries(len(few)):
+            trainer.get(url)

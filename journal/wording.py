@@ -60,6 +60,8 @@ KINDS = {
     "grant.given": _("Qualification granted"),
     "grant.changed": _("Granted qualification changed"),
     "grant.taken": _("Granted qualification taken back"),
+    "display.activated": _("Display switched on"),
+    "display.deactivated": _("Display switched off"),
     "scheduler.stopped": _("Scheduler stopped"),
     "scheduler.started": _("Scheduler started"),
 }

@@ -80,6 +80,7 @@ THEME: dict[str, Any] = {
                 "title": _("System"),
                 "items": [
                     _page(_("Booking limits"), "rule", "reservations_bookinglimits_changelist", "reservations.view_bookinglimits"),
+                    _page(_("Display"), "tv", "kiosk_display_changelist", "kiosk.view_display"),
                     _page(_("Scheduler"), "schedule", "core_schedulerstate_changelist", "core.view_schedulerstate"),
                     _page(_("Periodic tasks"), "autorenew", "core_periodictask_changelist", "core.view_periodictask"),
                     _page(_("Signs of life"), "monitor_heart", "core_heartbeat_changelist", "core.view_heartbeat"),

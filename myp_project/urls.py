@@ -12,6 +12,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 urlpatterns = [
     path("", include("reservations.urls")),
+    path("", include("kiosk.urls")),
     path("", include("api.urls")),
     path("", include("accounts.urls")),  # before the libraries' own, which some of it replaces
     path("accounts/", include("allauth.urls")),

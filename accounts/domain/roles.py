@@ -24,6 +24,7 @@ TRAINER_MAY: dict[str, str] = {
     "core.periodictask": "view",
     "core.schedulerstate": "view change",
     "core.heartbeat": "view",
+    "kiosk.display": "view change",
 }
 
 

@@ -8,7 +8,7 @@ Energy is not told: the plugs count it per day and month, with no mark at the st
 have moved to another machine since. What is not measured is not shown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -161,7 +161,7 @@ def _sums() -> dict[str, Any]:
     return {"uses": Count("pk"), "time": Sum(F("end") - F("begin"), output_field=DurationField())}
 
 
-def _usage(row: dict[str, Any]) -> Usage:
+def _usage(row: Mapping[str, Any]) -> Usage:
     return Usage(row["uses"], row["time"] or NOTHING)
 
 
@@ -169,7 +169,7 @@ def _name(first: str, last: str, username: str) -> str:
     return f"{first} {last}".strip() or username
 
 
-def _groups(uses: QuerySet[Job], period: Period, span: Span, zone: tzinfo) -> Iterable[dict[str, Any]]:
+def _groups(uses: QuerySet[Job], period: Period, span: Span, zone: tzinfo) -> Iterable[Mapping[str, Any]]:
     """Uses with the same first and last stretch: how many, and the sums of their begins and ends since the period's."""
 
     def stretch_of(instant: Any) -> Trunc:
@@ -190,7 +190,7 @@ def _groups(uses: QuerySet[Job], period: Period, span: Span, zone: tzinfo) -> It
     )
 
 
-def _time_in(part: Period, day: date, group: dict[str, Any], period: Period) -> timedelta:
+def _time_in(part: Period, day: date, group: Mapping[str, Any], period: Period) -> timedelta:
     """What the uses of a group have together of one stretch."""
     uses: int = group["uses"]
     begins: timedelta = group["begins"]

@@ -36,6 +36,7 @@ PAGES = {
     "printers_outage": "list add",
     "reservations_job": "list add",
     "reservations_bookinglimits": "list",
+    "kiosk_display": "list",
 }
 
 

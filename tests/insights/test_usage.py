@@ -45,7 +45,7 @@ def ran(printer, owner, begin: datetime, end: datetime | None, state: State = St
                 channel="web",
                 created_at=begin,
                 changed_at=begin,
-            )  # fmt: skip
+            )
         ]
     )[0]
 

@@ -27,3 +27,9 @@ def outages_between(printers: Collection[Printer], start: datetime, end: datetim
     touching = Q(starts_at__lt=end, ends_at__gt=start)
     ours = Q(printer__in=printers) | Q(location__in={p.location_id for p in printers if p.location_id})
     return list(Outage.objects.filter(touching, ours).order_by("starts_at"))
+
+
+def shuts(outage: Outage, printer: Printer) -> bool:
+    """Whether the outage is the machine's, or its room's."""
+    is_of_room = outage.location_id is not None and outage.location_id == printer.location_id
+    return outage.printer_id == printer.pk or is_of_room

@@ -1,5 +1,7 @@
 """Gather from the database what the rules judge. Call it inside the door's transaction."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +12,7 @@ from accounts.domain.queries import held_qualifications
 from accounts.models import User
 from printers.choices import Service
 from printers.domain.queries import hours_of, outages_between
-from printers.models import Outage, Printer
+from printers.models import OpeningHours, Outage, Printer
 from reservations.choices import OCCUPYING, State
 from reservations.domain.rules import Closure, Facts, Hours, MachineFacts, OwnerFacts, Window
 from reservations.models import OCCUPIES, BookingLimits, Job
@@ -50,9 +52,10 @@ def gather(
     )
 
 
-def machine_facts(printer: Printer) -> MachineFacts:
-    """The machine's own rules, with its location's opening hours."""
-    hours = hours_of([printer.location_id])[printer.location_id] if printer.location_id else []
+def machine_facts(printer: Printer, hours: Iterable[OpeningHours] | None = None) -> MachineFacts:
+    """The machine's own rules, with its location's opening hours, which are looked up unless given."""
+    if hours is None:
+        hours = hours_of([printer.location_id])[printer.location_id] if printer.location_id else []
     return MachineFacts(
         step=timedelta(minutes=printer.step_minutes),
         shortest=timedelta(minutes=printer.min_minutes),
@@ -83,6 +86,17 @@ def taken_windows(
     if but is not None:
         jobs = jobs.exclude(pk=but.pk)
     return [Window(*row) for row in jobs.values_list("starts_at", "occupied_until")]
+
+
+def taken_by_machine(printers: Iterable[Printer], start: datetime, end: datetime) -> dict[int, list[Window]]:
+    """The same for many machines, by their ids; one query."""
+    found: dict[int, list[Window]] = defaultdict(list)
+    jobs = Job.objects.filter(
+        OCCUPIES, printer__in=list(printers), starts_at__lt=end, occupied_until__gt=start
+    ).order_by("starts_at")
+    for printer_id, *window in jobs.values_list("printer_id", "starts_at", "occupied_until"):
+        found[printer_id].append(Window(*window))
+    return found
 
 
 def _owner_facts(owner: User, window: Window, job: Job | None) -> OwnerFacts:

@@ -1,7 +1,7 @@
 """Questions about bookings: the overview, free windows, a person's jobs, the calendar."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from plugs.choices import Health
 from plugs.models import PlugState
 from printers.choices import Activity, Service
 from printers.domain.activity import judge
-from printers.domain.queries import all_printers, outages_between
+from printers.domain.queries import all_printers, outages_between, shuts
 from printers.models import LONGEST_MINUTES, Outage, Printer
 from reservations.choices import MachineState, State
 from reservations.domain.facts import taken_windows
@@ -69,14 +69,7 @@ def _standing(printer: Printer, jobs: list[Job], outages: list[Outage], now: dat
     plug_state = getattr(printer.plug, "state", None)
     plan = getattr(printer, "power_plan", None)
     current = next((job for job in jobs if job.starts_at <= now), None)
-    outage = next(
-        (
-            o
-            for o in outages
-            if o.printer_id == printer.pk or (o.location_id and o.location_id == printer.location_id)
-        ),
-        None,
-    )
+    outage = next((outage for outage in outages if shuts(outage, printer)), None)
     activity = judge(
         is_on=plug_state.observed if plug_state else None,
         power_w=plug_state.power_w if plug_state else None,
@@ -146,12 +139,24 @@ def free_windows(
     buffer = timedelta(minutes=printer.buffer_minutes)
     shortest = shortest or timedelta(minutes=printer.min_minutes)
     shut = [Window(o.starts_at, o.ends_at) for o in outages_between([printer], start, end)]
+    taken = taken_windows(printer, start, end + buffer, but=but)
+    return gaps_between(start, end, buffer=buffer, shortest=shortest, shut=shut, taken=taken)
+
+
+def gaps_between(
+    start: datetime,
+    end: datetime,
+    *,
+    buffer: timedelta,
+    shortest: timedelta,
+    shut: Iterable[Window],
+    taken: Iterable[Window],
+) -> list[Window]:
+    """What :func:`free_windows` finds, from what is known: ``taken`` with the buffers of those jobs."""
     # Our own buffer must end before the next job begins, so every taken window reaches that much forward.
-    taken = [
-        Window(w.starts_at - buffer, w.ends_at) for w in taken_windows(printer, start, end + buffer, but=but)
-    ]
+    in_the_way = [*shut, *(Window(w.starts_at - buffer, w.ends_at) for w in taken)]
     return [
-        window for window in _gaps(start, end, sorted(shut + taken, key=_begin)) if window.length >= shortest
+        window for window in _gaps(start, end, sorted(in_the_way, key=_begin)) if window.length >= shortest
     ]
 
 

@@ -15,6 +15,7 @@ from accounts.models import User
 from printers.domain.queries import hours_of
 from printers.models import OpeningHours, Printer
 from reservations.choices import OCCUPYING
+from reservations.domain.availability import openings_of, shared
 from reservations.domain.finding import next_step
 from reservations.domain.queries import calendar, free_windows
 from reservations.domain.rules import Window
@@ -82,32 +83,14 @@ def slot_days(printer: Printer, hours: Sequence[OpeningHours], now: datetime) ->
 def _day(
     on: date, free: list[Window], printer: Printer, hours: Sequence[OpeningHours], now: datetime
 ) -> SlotDay:
-    openings = _openings(on, hours)
+    openings = openings_of(on, hours)
     slots = (
         _slot(span, window.ends_at, printer, now)
         for opening in openings
         for window in free
-        if (span := _shared(opening, window))
+        if (span := shared(opening, window))
     )
     return SlotDay(words.day(on, now), tuple(slot for slot in slots if slot), closed=not openings)
-
-
-def _openings(on: date, hours: Sequence[OpeningHours]) -> list[Window]:
-    """When the doors are open on that day; the whole day where there are no hours at all."""
-    zone = timezone.get_default_timezone()
-    if not hours:
-        begin, end = (datetime.combine(on + timedelta(days=n), time(), zone) for n in (0, 1))
-        return [Window(begin, end)]
-    mine = [row for row in hours if row.weekday == on.isoweekday()]
-    return [
-        Window(datetime.combine(on, row.opens, zone), datetime.combine(on, row.closes, zone)) for row in mine
-    ]
-
-
-def _shared(one: Window, other: Window) -> Window | None:
-    if not one.overlaps(other):
-        return None
-    return Window(max(one.starts_at, other.starts_at), min(one.ends_at, other.ends_at))
 
 
 def _slot(span: Window, free_until: datetime, printer: Printer, now: datetime) -> Slot | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from printers.choices import Service
 from reservations.domain import booking
 from reservations.domain.booking import Wish
-from reservations.domain.finding import next_step, next_windows
+from reservations.domain.finding import next_step, next_windows, soonest
 from reservations.domain.rules import Window, location_is_open
 from tests import factories
 
@@ -238,6 +238,20 @@ def test_a_long_horizon_of_closed_doors_is_walked_by_doors_not_by_steps(printer,
     assert 0 < judged < 1200  # two edges a week
 
 
+def test_the_soonest_of_every_machine_with_few_queries(alice, now, django_assert_max_num_queries):
+    machines = [factories.PrinterFactory(name=f"Ender {n:02}") for n in range(30)]
+    put_out = factories.PrinterFactory(service=Service.OUT_OF_ORDER)
+    for number, machine in enumerate(reversed(machines)):
+        book(machine, alice, now, (number + 1) * HOUR)
+
+    with django_assert_max_num_queries(4):
+        found = soonest([*machines, put_out], HOUR, after=now, now=now)
+
+    assert [machine for machine, _window in found] == machines[::-1]
+    assert starts(window for _machine, window in found)[:2] == ["Wed 11:00", "Wed 12:00"]
+    assert soonest([put_out], HOUR, after=now, now=now) == soonest([], HOUR, after=now, now=now) == []
+
+
 # ------------------------------------------------------------------ whatever the rules are
 
 HOURS = st.lists(
@@ -286,6 +300,10 @@ def test_the_door_accepts_every_window_that_is_offered(alice, bob, data):
 
     found = next_windows(printer, length, after=after, now=now, count=4)
 
+    other = factories.PrinterFactory(plug=None)
+    assert dict(soonest([printer, other], length, after=after, now=now)).get(printer) == next(
+        iter(found), None
+    )
     for window in found:
         assert window.starts_at >= after
         assert window.length >= length

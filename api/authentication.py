@@ -4,13 +4,19 @@ from typing import Any
 
 from allauth.headless.tokens.strategies.jwt.internal import validate_access_token
 from django.utils.translation import gettext as _
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
+from rest_framework.authentication import (
+    BaseAuthentication,
+    BasicAuthentication,
+    SessionAuthentication,
+    get_authorization_header,
+)
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from accounts.choices import Scope
-from accounts.domain import tokens
+from accounts.domain import guarding, tokens
+from accounts.domain.entering import client_address
 from accounts.models import PersonalToken, User
 from api.problems import CHALLENGE
 from core import clock
@@ -46,6 +52,28 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """What to send instead: the answer to a stranger is 401."""
         return CHALLENGE
+
+
+class CalendarAuthentication(BasicAuthentication):
+    """Basic, for programs that know nothing else: the user name, and a personal token in place of the password.
+
+    The account's own password opens nothing here. Failures count like those of every way in; a success takes none of
+    them back, or a calendar that asks every quarter of an hour would buy fresh guesses for whoever tries passwords.
+    """
+
+    www_authenticate_realm = "MYP calendars"
+
+    def authenticate_credentials(self, userid: str, password: str, request: Request | None = None) -> Any:
+        """Raises AuthenticationFailed, whichever of the two was wrong, and ``LockedOut``."""
+        assert request is not None
+        address, now = client_address(request._request), clock.now()
+        guarding.demand_open(userid, address, now)
+        token, person = tokens.find(password, now), guarding.person_named(userid)
+        if token is not None and person is not None and token.user_id == person.pk:
+            return token.user, token
+        if no := guarding.fail(userid, address, now, is_taken=False):
+            raise no
+        raise AuthenticationFailed(_("The name or the token is wrong."))
 
 
 class CookieAuthentication(SessionAuthentication):

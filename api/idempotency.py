@@ -50,6 +50,7 @@ def once(handler: V) -> V:
             _keep(given, response)
         return response
 
+    wrapper.answers_once = True  # type: ignore[attr-defined] # the schema looks for it
     return wrapper  # type: ignore[return-value]
 
 

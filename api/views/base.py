@@ -8,13 +8,14 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import User
-from api import conditional, throttling
+from api import conditional, problems, throttling
 from core.actor import Actor, Channel
 
 
@@ -40,6 +41,8 @@ class Endpoint(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers."""
+        if getattr(response, "content_type", None) == problems.CONTENT_TYPE:
+            request.accepted_renderer = JSONRenderer()  # also where the answer would have been a calendar
         response = super().finalize_response(request, response, *args, **kwargs)
         for name, value in throttling.headers(request._request).items():
             response[name] = value

@@ -7,6 +7,7 @@ from django.http import HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -53,6 +54,7 @@ class Login(WayIn):
 
     serializer_class = SessionSerializer
 
+    @extend_schema(request=CredentialsSerializer, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
         """The person and the CSRF token for what comes next."""
         demand_own_origin(request._request)
@@ -67,6 +69,7 @@ class Logout(Endpoint):
     permission_classes = [AllowAny]
     serializer_class = None
 
+    @extend_schema(responses={204: None})
     def get(self, request: Request) -> Any:
         """Sign out and, in a browser, go to the log-in page."""
         demand_own_origin(request._request)
@@ -75,6 +78,7 @@ class Logout(Endpoint):
             return HttpResponseRedirect(resolve_url(settings.LOGOUT_REDIRECT_URL))
         return Response(status=204)
 
+    @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """Sign out."""
         end_session(request)
@@ -96,6 +100,7 @@ class Token(WayIn):
 
     serializer_class = TokenPairSerializer
 
+    @extend_schema(request=CredentialsSerializer, responses=TokenPairSerializer)
     def post(self, request: Request) -> Response:
         """An access token for five minutes and a refresh token for a day."""
         demand_own_origin(request._request)
@@ -107,6 +112,7 @@ class TokenRefresh(WayIn):
 
     serializer_class = TokenPairSerializer
 
+    @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer)
     def post(self, request: Request) -> Response:
         """A new pair; 401 when the token is used up, expired, or its session has ended."""
         given = RefreshSerializer(data=request.data)

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.timezone import localtime
 from django_filters.rest_framework import CharFilter, FilterSet, MultipleChoiceFilter
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -66,6 +67,23 @@ class Jobs(Resource):
         jobs = super().get_queryset()
         return jobs if self.person.is_trainer else jobs.filter(owner=self.person)
 
+    @extend_schema(
+        request=BookingSerializer,
+        responses={201: JobSerializer},
+        examples=[
+            OpenApiExample("Now, for two hours", {"printer": 3, "minutes": 120}, request_only=True),
+            OpenApiExample(
+                "Tomorrow",
+                {
+                    "printer": 3,
+                    "starts_at": "2026-03-02T10:00:00+01:00",
+                    "ends_at": "2026-03-02T12:00:00+01:00",
+                    "title": "Vase",
+                },
+                request_only=True,
+            ),
+        ],
+    )
     @once
     def create(self, request: Request) -> Response:
         """Book a machine; the start is now where none is given."""
@@ -88,6 +106,7 @@ class Jobs(Resource):
         response["Location"] = self.reverse_action("detail", args=[job.pk])
         return response
 
+    @extend_schema(request=ChangeSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what is named: title and note, the window, the machine."""
         order = ChangeSerializer(data=request.data)
@@ -104,6 +123,7 @@ class Jobs(Resource):
                 return self._move(job, given, now)
         return self.represent(job)
 
+    @extend_schema(request=MoveSerializer, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
         """Another window or machine, in one step: the old slot is kept until the new one is had."""
@@ -112,6 +132,11 @@ class Jobs(Resource):
         with transaction.atomic():
             return self._move(self._taken(pk), order.validated_data, clock.now())
 
+    @extend_schema(
+        request=ExtendSerializer,
+        responses=JobSerializer,
+        examples=[OpenApiExample("Half an hour more", {"minutes": 30}, request_only=True)],
+    )
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
         """A later end: so many minutes more, or an instant."""
@@ -131,31 +156,37 @@ class Jobs(Resource):
                 )
         return self.represent(changed)
 
+    @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
         """Start a booked job whose window is open, though the machine still works on the one before."""
         return self._walk(pk, lifecycle.start)
 
+    @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def finish(self, request: Request, pk: str) -> Response:
         """End a running job; the rest of its time is free for others."""
         return self._walk(pk, lifecycle.finish)
 
+    @extend_schema(request=ReasonSerializer, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Give the slot back before the job has started."""
         return self._walk(pk, booking.cancel, takes_reason=True)
 
+    @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Say yes to a booking that waits for it. Trainers only."""
         return self._walk(pk, lifecycle.approve)
 
+    @extend_schema(request=ReasonSerializer, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def refuse(self, request: Request, pk: str) -> Response:
         """Say no to a booking that waits for approval, with a reason. Trainers only."""
         return self._walk(pk, lifecycle.refuse, takes_reason=True)
 
+    @extend_schema(request=ReasonSerializer, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def abort(self, request: Request, pk: str) -> Response:
         """Stop a running job, with a reason. Trainers only."""
@@ -163,9 +194,11 @@ class Jobs(Resource):
 
     def _walk(self, pk: str, door: Callable[..., Job], *, takes_reason: bool = False) -> Response:
         """Through one of the doors, if the asker knows the job's present version."""
-        order = ReasonSerializer(data=self.request.data)
-        order.is_valid(raise_exception=True)
-        given = order.validated_data if takes_reason else {}
+        given: dict[str, Any] = {}
+        if takes_reason:
+            order = ReasonSerializer(data=self.request.data)
+            order.is_valid(raise_exception=True)
+            given = order.validated_data
         with transaction.atomic():
             job = self._taken(pk)
             changed = door(job.pk, **given, actor=self.actor, now=clock.now())

@@ -3,6 +3,7 @@
 import struct
 from typing import Any
 
+from allauth.core import context
 from allauth.mfa import signals
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base import forms
@@ -15,7 +16,9 @@ from django.forms import Form
 from django.http import HttpRequest
 
 from accounts.choices import Role
-from accounts.domain.factors import TYPED, has_factor, mark_activated, use_code
+from accounts.domain.entering import prove
+from accounts.domain.factors import TYPED, has_factor, mark_activated
+from accounts.domain.guarding import LockedOut
 from accounts.models import User
 from core import clock
 from core.actor import Actor, Channel
@@ -60,7 +63,10 @@ class _OnceOnly(forms.BaseAuthenticateForm):
         """Sets the factor that the code belongs to."""
         forget_failures = check_rate_limit(self.user)
         code: str = self.cleaned_data["code"]
-        factor = use_code(self.user, code)
+        try:
+            factor = prove(context.request, self.user, code)
+        except LockedOut as no:
+            raise EncryptingAdapter().validation_error("incorrect_code") from no
         if factor is None:
             asked = (
                 Authenticator.objects.filter(user_id=self.user.pk, type__in=TYPED).order_by("-type").first()

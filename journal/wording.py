@@ -52,6 +52,7 @@ KINDS = {
     "user.told": _("Letter sent"),
     "user.not_told": _("Nobody was told by e-mail"),
     "user.sessions_ended": _("Sessions ended"),
+    "lockout.lifted": _("Lock-out lifted"),
     "token.made": _("Personal token made"),
     "token.deleted": _("Personal token deleted"),
     "qualification.added": _("Qualification added"),

@@ -1,5 +1,5 @@
 """The trainers' pages for people."""
 
-from accounts.admin import foreign, people, qualifications
+from accounts.admin import foreign, lockouts, people, qualifications
 
-__all__ = ["foreign", "people", "qualifications"]
+__all__ = ["foreign", "lockouts", "people", "qualifications"]

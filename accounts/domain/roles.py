@@ -11,6 +11,9 @@ TRAINER_MAY: dict[str, str] = {
     "accounts.user": "view add change",
     "accounts.qualification": "view add change delete",
     "accounts.grant": "view add change delete",
+    "accounts.loginguard": "view change",  # change: lift; nothing else can be changed
+    "axes.accessfailurelog": "view",
+    "axes.accesslog": "view",
     "journal.entry": "view",
     "plugs.smartplug": "view add change",
     "plugs.plugcommand": "view",

@@ -44,7 +44,6 @@ class Endpoint(APIView):
         if getattr(response, "content_type", None) == problems.CONTENT_TYPE:
             # Also where the answer would have been a calendar.
             request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
-            request.accepted_media_type = JSONRenderer.media_type  # nothing was settled when it failed that early
         response = super().finalize_response(request, response, *args, **kwargs)
         for name, value in throttling.headers(request._request).items():
             response[name] = value

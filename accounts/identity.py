@@ -22,6 +22,7 @@ The rules, and why:
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -32,11 +33,12 @@ from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
@@ -48,8 +50,29 @@ logger = logging.getLogger(__name__)
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
+class Provider(OpenIDConnectProvider):
+    """A provider whose people are sent there by a page of ours.
+
+    Browsers hold the content policy's ``form-action`` against every redirect that follows a form. A provider may send
+    people on to others, whom nobody can list; after a page of ours there is no form any more.
+    """
+
+    def redirect(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """The page in between."""
+        answer: HttpResponse = super().redirect(request, *args, **options)
+        if answer.status_code != HTTPStatus.FOUND:
+            return answer
+        where = {"provider": self, "where": answer["Location"]}
+        return render(request, "socialaccount/leaving.html", where)
+
+
 class WorkshopAdapter(DefaultSocialAccountAdapter):
     """The rules above, at the library's joints."""
+
+    def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
+        """Ours, in place of the library's."""
+        found = super().get_provider(request, provider, client_id)
+        return Provider(request, app=found.app) if isinstance(found, OpenIDConnectProvider) else found
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         """Through the provider, where the settings say so."""

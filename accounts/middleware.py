@@ -15,7 +15,14 @@ ALWAYS_OPEN = {"account_logout", "set_language", "healthz"}
 PASSWORD_PAGE = "account_change_password"  # noqa: S105 - the name of a page
 FACTOR_PAGE = "mfa_index"
 API = ("/api/", "/auth/")
-API_OPEN = ("/auth/login", "/auth/logout", "/auth/session")
+API_OPEN = (
+    "/auth/login",
+    "/auth/logout",
+    "/auth/session",
+    "/api/auth/logout",
+    "/api/auth/session",
+    "/api/me/password",
+)
 
 
 class UnfinishedBusiness:

@@ -35,7 +35,7 @@ class User(AbstractUser):
         """The highest role the person has."""
         if self.is_superuser:
             return Role.ADMINISTRATOR
-        names = set(self.groups.values_list("name", flat=True))
+        names = {group.name for group in self.groups.all()}  # a list may have fetched them already
         for role in (Role.ADMINISTRATOR, Role.TRAINER):
             if role.value in names:
                 return role

@@ -1,6 +1,7 @@
 """Sessions behind the API: one for a browser, one behind each pair of tokens."""
 
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.headless import app_settings as headless
 from allauth.headless.tokens.strategies.jwt.internal import session_key_from_sid
 from allauth.usersessions.models import UserSession
@@ -31,6 +32,7 @@ def demand_own_origin(request: HttpRequest) -> None:
 def begin_session(request: HttpRequest, user: User) -> None:
     """Sign the person in here; the session's key is new."""
     get_adapter().login(request, user)
+    record_authentication(request, user, method="password")  # when: some changes want it to be a moment ago
     UserSession.objects.create_from_request(request)
 
 

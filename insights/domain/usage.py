@@ -8,7 +8,7 @@ Energy is not told: the plugs count it per day and month, with no mark at the st
 have moved to another machine since. What is not measured is not shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -114,7 +114,7 @@ def over_time(period: Period, now: datetime, span: Span, *, printer_id: int | No
     begin in the same stretch and end in the same one; of such a group its number and two sums say all.
     """
     zone = timezone.get_default_timezone()
-    parts = stretches(period, span, zone)
+    parts = list(stretches(period, span, zone))
     found = dict.fromkeys((day for day, _part in parts), Usage())
     for group in _groups(_uses(period, now, printer_id), period, span, zone):
         within = [pair for pair in parts if group["first"] <= pair[0] <= group["last"]]
@@ -123,16 +123,14 @@ def over_time(period: Period, now: datetime, span: Span, *, printer_id: int | No
     return [Stretch(part, found[day]) for day, part in parts]
 
 
-def stretches(period: Period, span: Span, zone: tzinfo) -> list[tuple[date, Period]]:
+def stretches(period: Period, span: Span, zone: tzinfo) -> Iterator[tuple[date, Period]]:
     """The days, weeks or months that the period touches: the first day of each, and its part of the period."""
-    found = []
     day = _first_day(period.starts_at.astimezone(zone).date(), span)
     while (begin := _midnight(day, zone)) < period.ends_at:
         following = _next(day, span)
         end = _midnight(following, zone)
-        found.append((day, Period(max(begin, period.starts_at), min(end, period.ends_at))))
+        yield day, Period(max(begin, period.starts_at), min(end, period.ends_at))
         day = following
-    return found
 
 
 # ------------------------------------------------------------------ steps

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -75,6 +76,18 @@ def actor_of(request: HttpRequest) -> Actor:
 
 # ------------------------------------------------------------------ base classes
 
+# Columns that no list may be filtered by.
+SECRETS = frozenset({"password", "digest", "session_key", "secret"})
+
+
+class LookedUpSelect(AutocompleteSelect):
+    """Django's own asks the database for whatever was sent, and breaks on what is no key."""
+
+    def optgroups(self, name: str, value: list[str], attr: Any = None) -> Any:  # type: ignore[override]
+        """The chosen row, if a key of that kind was sent."""
+        keys = [key for key in value if str(key).isdecimal() and len(str(key)) < 19]
+        return super().optgroups(name, keys, attr)
+
 
 class ThemedAdmin(_Themed[M]):
     """The admin theme's ModelAdmin with our defaults; what a door refuses on saving becomes form errors."""
@@ -96,6 +109,16 @@ class ThemedAdmin(_Themed[M]):
         form.actor = actor_of(request)  # type: ignore[attr-defined]
         form.refusal = getattr(request, "refusal", None)  # type: ignore[attr-defined]
         return form
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """People are many: they are looked up while one types."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", LookedUpSelect(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Whoever can filter by a secret reads it letter by letter."""
+        return SECRETS.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
     def changeform_view(
         self,

@@ -44,7 +44,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label=_("What for"), max_length=100, help_text=_("For example “calendar on my phone”.")
     )
-    scope = forms.ChoiceField(label=_("May"), choices=Scope.choices, initial=Scope.READ)
+    scope = forms.ChoiceField(label=_("What it may do"), choices=Scope.choices, initial=Scope.READ)
     lifetime = forms.ChoiceField(label=_("Valid for"), choices=LIFETIMES, initial="90", required=False)
 
     @property
@@ -90,7 +90,7 @@ class NewPersonForm(PersonForm):
         label=_("First log-in"), initial=START_LINK, widget=UnfoldAdminRadioSelectWidget()
     )
     password = forms.CharField(
-        label=_("first password"),
+        label=_("First password"),
         required=False,
         strip=False,
         help_text=lazy(password_validators_help_text_html, str)(),
@@ -126,7 +126,7 @@ class FirstPasswordForm(forms.Form):
     """A password for somebody else."""
 
     password = forms.CharField(
-        label=_("first password"),
+        label=_("First password"),
         strip=False,
         help_text=lazy(password_validators_help_text_html, str)(),
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),

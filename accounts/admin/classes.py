@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -95,17 +94,13 @@ class ClassImport(_Base):
         }
         return TemplateResponse(request, "accounts/admin/import.html", context)
 
-    @transaction.atomic
     def _add(self, request: HttpRequest, rows: list[importing.Row]) -> HttpResponse:
-        """The people, and for each the way to a password."""
+        """The people, all or none; then for each the way to a password."""
         actor, origin = actor_of(request), request.build_absolute_uri("/")
         people = importing.add_class(rows, actor=actor)
         by_mail = "by_mail" in request.POST and letters.can_send()
         invited = [person for person in people if by_mail and person.email]
         letters.invite(invited, actor=actor, origin=origin, language=get_language() or "")
-        links = [
-            (person, inviting.password_link(person, actor=actor, origin=origin))
-            for person in people
-            if person not in invited
-        ]
+        others = [person for person in people if person not in invited]
+        links = inviting.password_links(others, actor=actor, origin=origin)
         return links_page(self, request, links, invited)

@@ -11,7 +11,8 @@ from django.core import signing
 from django.utils.translation import gettext as _
 
 from accounts.choices import Role
-from accounts.domain.people import TEXTS, Fields, add_people, wrong_with
+from accounts.domain.naming import TEXTS, known, wrong_with
+from accounts.domain.people import Fields, add_people
 from accounts.models import User
 from core.actor import Actor
 from core.errors import Refused
@@ -161,20 +162,21 @@ def _derived(first: str, last: str) -> str:
 
 def _judge(rows: Iterable[Row]) -> list[Row]:
     seen: dict[str, int] = {}
+    taken = known()
     judged = []
     for row in rows:
-        row.problems[:] = [*_wrong(row), *_doubles(row, seen)]
+        row.problems[:] = [*_wrong(row, taken), *_doubles(row, seen)]
         judged.append(row)
     return judged
 
 
-def _wrong(row: Row) -> Iterator[str]:
+def _wrong(row: Row, taken: set[str]) -> Iterator[str]:
     if not row.first_name or not row.last_name:
         yield _("The name is missing.")
     if any(getattr(row, name).startswith(FORMULA) for name in TEXTS):
         yield _("Nothing may begin with =, +, - or @.")
     person = User(username=row.username, first_name=row.first_name, last_name=row.last_name, email=row.email)
-    for violation in wrong_with(person):
+    for violation in wrong_with(person, taken):
         yield str(violation.message)
 
 

@@ -6,10 +6,12 @@ A request never talks to the mail server. What is queued holds no secret: links 
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import translation
 from django_q.tasks import async_task
@@ -36,47 +38,61 @@ def tell_closed(person: User, cancelled: Sequence[str], *, now: datetime) -> boo
     if not can_send() or not person.email:
         record([Event("user.not_told", person, {"letter": "closed"})], actor=SYSTEM, now=now)
         return False
-    _queue("closed", person.pk, "", settings.LANGUAGE_CODE, {"cancelled": list(cancelled)})
+    _queue("closed", [person.pk], "", settings.LANGUAGE_CODE, {"cancelled": list(cancelled)})
     return True
 
 
+@transaction.atomic
 def invite(
     people: Sequence[User], *, actor: Actor, origin: str, language: str, now: datetime | None = None
 ) -> None:
     """Send each person a link with which they choose their password."""
-    for person in people:
-        demand_invitable(person, actor)
-        _queue("invitation", person.pk, "", language, {"origin": origin})
+    demand_invitable(people, actor)
+    if people:
+        _queue("invitation", [person.pk for person in people], "", language, {"origin": origin})
     record([Event("user.invited", person) for person in people], actor=actor, now=now or clock.now())
 
 
 def send_reset(person: User, *, origin: str, language: str) -> None:
     """The link that somebody asked for who has forgotten the password."""
-    _queue("reset", person.pk, "", language, {"origin": origin})
+    _queue("reset", [person.pk], "", language, {"origin": origin})
 
 
 def send_unknown(address: str, *, origin: str, language: str) -> None:
     """Somebody asked for a link for an address that nobody here has: say so there, and nowhere else."""
-    _queue("unknown", None, address, language, {"origin": origin})
+    _queue("unknown", [], address, language, {"origin": origin})
 
 
-def _queue(letter: str, user_id: int | None, address: str, language: str, facts: dict[str, Any]) -> None:
-    async_task(DELIVER, letter, user_id, address, language, facts, q_options={"group": "letters"})  # type: ignore[no-untyped-call, unused-ignore]
+def _queue(letter: str, user_ids: list[int], address: str, language: str, facts: dict[str, Any]) -> None:
+    async_task(DELIVER, letter, user_ids, address, language, facts, q_options={"group": "letters"})  # type: ignore[no-untyped-call, unused-ignore]
 
 
-def deliver(letter: str, user_id: int | None, address: str, language: str, facts: dict[str, Any]) -> None:
-    """A worker's task: write the letter and hand it to the mail server. Raises when that fails: the queue retries."""
-    person = None if user_id is None else User.objects.filter(pk=user_id).first()
-    if user_id is not None and (person is None or not person.email):
-        return
-    message = _write(letter, person, address, language, facts)
+def deliver(letter: str, user_ids: list[int], address: str, language: str, facts: dict[str, Any]) -> None:
+    """A worker's task: send one letter, then queue the rest behind whatever else waits.
+
+    So a whole class is written to without a plug having to wait for it. Raises when the mail server does not
+    answer: the queue tries again.
+    """
+    person = User.objects.filter(pk=user_ids[0]).first() if user_ids else None
+    if not user_ids or (person is not None and person.email):
+        _send(letter, person, address, language, facts)
+    if rest := user_ids[1:]:
+        _queue(letter, rest, address, language, facts)
+
+
+def _send(letter: str, person: User | None, address: str, language: str, facts: dict[str, Any]) -> None:
+    who = person.pk if person else "nobody we know"
     try:
-        message.send()
+        _write(letter, person, address, language, facts).send()
     except OSError as error:  # what smtplib raises is one, too
-        logger.warning("The letter %r to person %s was not sent: %s", letter, user_id, error)
+        logger.warning("The letter %r to %s was not sent: %s", letter, who, type(error).__name__)
         _note("user.not_told", person, {"letter": letter, "error": type(error).__name__})
-        raise
-    _note("user.told", person, {"letter": letter})
+        if not isinstance(
+            error, SMTPRecipientsRefused
+        ):  # an address that is refused today is refused tomorrow
+            raise
+    else:
+        _note("user.told", person, {"letter": letter})
 
 
 def _write(

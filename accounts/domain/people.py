@@ -10,15 +10,16 @@ from datetime import datetime
 from typing import Any, TypedDict, cast
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import ProhibitNullCharactersValidator
 from django.db import IntegrityError, transaction
-from django.db.models import Field, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.choices import Role
-from accounts.domain import letters, sessions
+from accounts.domain import letters, naming, sessions
+from accounts.domain.naming import TEXTS, taken, username_taken, wrong_with
 from accounts.domain.roles import give_role, may_give_roles, may_look_after
 from accounts.models import PersonalToken, User
 from accounts.signals import Ended, person_deactivated
@@ -37,9 +38,9 @@ class Fields(TypedDict, total=False):
     email: str
     role: Role
     is_superuser: bool
+    must_change_password: bool
 
 
-TEXTS = ("username", "first_name", "last_name", "email")
 # What people may change of themselves. The name is the workshop's: nobody goes by somebody else's.
 OWN = {"email"}
 
@@ -59,7 +60,8 @@ def add_person(
 ) -> User:
     """Make an account, a trainee's unless said otherwise.
 
-    With a first password the person has to choose another at the first log-in; without one they need a link.
+    With a first password the person has to choose another at the first log-in, unless the fields say that it is
+    theirs already; without one they need a link.
     """
     return add_people([fields], actor=actor, now=now, first_password=first_password)[0]
 
@@ -70,14 +72,18 @@ def add_people(
 ) -> list[User]:
     """Make several accounts, or none. Violations name the row when there is more than one."""
     _demand_adding(_keeper(actor), rows)
-    made = []
+    known = naming.known() if len(rows) > 1 else None
+    drafts, violations = [], []
     for number, fields in enumerate(rows, start=1):
         try:
-            made.append(_add(fields, first_password))
+            drafts.append(_draft(fields, first_password, known))
         except Refused as no:
             if len(rows) == 1:
                 raise
-            raise Refused(_in_row(number, violation) for violation in no.violations) from no
+            violations += [_in_row(number, violation) for violation in no.violations]
+    if violations:
+        raise Refused(violations)
+    made = _write(drafts)
     record([Event("user.added", person) for person in made], actor=actor, now=now or clock.now())
     return made
 
@@ -86,7 +92,7 @@ def add_people(
 def change_person(person_id: int, fields: Fields, *, actor: Actor, now: datetime | None = None) -> User:
     """Change what the fields say. Raises ``User.DoesNotExist`` and :class:`Refused` with every violation."""
     now = now or clock.now()
-    person = _take(person_id, among_administrators="role" in fields or "is_superuser" in fields)
+    person = take(person_id, among_administrators="role" in fields or "is_superuser" in fields)
     changed = {name: value for name, value in _clean(fields).items() if value != getattr(person, name)}
     _demand_change(_keeper(actor), person, changed)
     if not changed:
@@ -117,7 +123,7 @@ def deactivate(person_id: int, *, actor: Actor, now: datetime | None = None) -> 
     A job that is running goes on, for a print may be at work.
     """
     now = now or clock.now()
-    person = _take(person_id, among_administrators=True)
+    person = take(person_id, among_administrators=True)
     _demand_care(_keeper(actor), person)
     if not person.is_active:
         raise Refused.because("is_inactive", _("This account is switched off already."), field="is_active")
@@ -138,7 +144,7 @@ def deactivate(person_id: int, *, actor: Actor, now: datetime | None = None) -> 
 @transaction.atomic
 def reactivate(person_id: int, *, actor: Actor, now: datetime | None = None) -> User:
     """Let a person log in again; nothing that ended comes back."""
-    person = _take(person_id)
+    person = take(person_id)
     _demand_care(_keeper(actor), person)
     if person.is_active:
         raise Refused.because("is_active", _("This account is switched on already."), field="is_active")
@@ -152,7 +158,7 @@ def reactivate(person_id: int, *, actor: Actor, now: datetime | None = None) -> 
 @transaction.atomic
 def set_password(person_id: int, password: str, *, actor: Actor, now: datetime | None = None) -> User:
     """Give somebody else a password for the first log-in; they then have to choose their own."""
-    person = _take(person_id)
+    person = take(person_id)
     _demand_care(_keeper(actor), person)
     if person.pk == actor.user_id:
         raise Refused.because("not_allowed", _("Change your own password on your own page."))
@@ -166,7 +172,7 @@ def set_password(person_id: int, password: str, *, actor: Actor, now: datetime |
 @transaction.atomic
 def remove(person_id: int, *, actor: Actor, now: datetime | None = None) -> None:
     """Delete a person who has never booked; superusers only. Everybody else is switched off."""
-    person = _take(person_id)
+    person = take(person_id)
     keeper = _keeper(actor)
     if keeper is not None and (not keeper.is_active or not keeper.is_superuser or keeper.pk == person.pk):
         raise Refused.because("not_allowed", _("Only superusers delete people, and never themselves."))
@@ -227,8 +233,11 @@ def _demand_successor(person: User) -> None:
 # ------------------------------------------------------------------ steps
 
 
-def _take(person_id: int, *, among_administrators: bool = False) -> User:
-    """Lock the person, and the administrators where their number counts, in one order for all."""
+def take(person_id: int, *, among_administrators: bool = False) -> User:
+    """Lock the person, and the administrators where their number counts, in one order for all.
+
+    For doors, and for whoever compares what they know of the person before going through one.
+    """
     wanted = Q(pk=person_id)
     if among_administrators:
         wanted |= Q(pk__in=_administrators().values("pk"))
@@ -250,16 +259,41 @@ def _clean(fields: Fields) -> dict[str, Any]:
     return cleaned
 
 
-def _add(fields: Fields, first_password: str | None) -> User:
+def _draft(fields: Fields, first_password: str | None, known: set[str] | None) -> tuple[User, Role]:
+    """A person as they will be, and their role; raises :class:`Refused` when that cannot be."""
     cleaned = _clean(fields)
     role = cleaned.pop("role", Role.TRAINEE)
     person = User(**{"username": "", **cleaned})
+    person.is_staff = person.is_superuser or role is not Role.TRAINEE
     person.set_unusable_password()
     if first_password is not None:
         _give_first_password(person, first_password)
-    _save(person)
-    give_role(person, role)
-    return person
+        person.must_change_password = cleaned.get("must_change_password", True)
+    if violations := wrong_with(person, known):
+        raise Refused(violations)
+    if known is not None:
+        known |= {person.username.lower(), person.email} - {""}
+    return person, role
+
+
+def _write(drafts: Sequence[tuple[User, Role]]) -> list[User]:
+    """A few statements, however many people: meanwhile nobody else writes."""
+    made = [person for person, _role in drafts]
+    try:
+        with transaction.atomic():
+            User.objects.bulk_create(made)
+    except IntegrityError as error:  # somebody else was quicker
+        raise Refused(_lost_to_others(made)) from error
+    groups = dict(Group.objects.values_list("name", "pk"))
+    belongs = User.groups.through
+    belongs.objects.bulk_create(
+        belongs(user_id=person.pk, group_id=groups[role.value]) for person, role in drafts
+    )
+    return made
+
+
+def _lost_to_others(made: Sequence[User]) -> list[Violation]:
+    return [violation for person in made for violation in taken(person)] or [username_taken()]
 
 
 def _give_first_password(person: User, password: str) -> None:
@@ -280,38 +314,7 @@ def _save(person: User) -> None:
         with transaction.atomic():
             person.save()
     except IntegrityError as error:  # somebody else was quicker
-        raise Refused(
-            _taken(person) or [Violation("username_taken", "username", _username_taken())]
-        ) from error
-
-
-def wrong_with(person: User) -> list[Violation]:
-    """All that speaks against the person's texts as they stand."""
-    found = []
-    for name in TEXTS:
-        try:
-            cast("Field[Any, Any]", User._meta.get_field(name)).clean(getattr(person, name), None)
-            ProhibitNullCharactersValidator()(getattr(person, name))
-        except ValidationError as error:
-            found.append(Violation(f"{name}_invalid", name, " ".join(error.messages)))
-    return found or _taken(person)
-
-
-def _taken(person: User) -> list[Violation]:
-    """Names and addresses both log in, so no name may be anybody's address, nor differ by capitals alone."""
-    others = User.objects.exclude(pk=person.pk)
-    found = []
-    if others.filter(Q(username__iexact=person.username) | Q(email__iexact=person.username)).exists():
-        found.append(Violation("username_taken", "username", _username_taken()))
-    same_address = Q(email__iexact=person.email) | Q(username__iexact=person.email)
-    if person.email and others.filter(same_address).exists():
-        message = _("Somebody else has this address. Everybody needs one of their own, or none.")
-        found.append(Violation("email_taken", "email", message))
-    return found
-
-
-def _username_taken() -> str:
-    return _("This user name is taken. Choose another.")
+        raise Refused(_lost_to_others([person])) from error
 
 
 def _in_row(number: int, violation: Violation) -> Violation:

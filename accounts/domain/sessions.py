@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from accounts.models import User
+from core import clock
 from core.actor import Actor
 from journal.domain.recording import Event, record
 
@@ -18,7 +19,7 @@ def sessions_of(user_id: int, now: datetime) -> list[UserSession]:
     return list(UserSession.objects.filter(user_id=user_id, session_key__in=alive).order_by("-created_at"))
 
 
-def forget_all(user_id: int, *, keep: str | None = None) -> int:
+def forget_all(user_id: int, *, keep: str | None = None, now: datetime | None = None) -> int:
     """Delete every session of the person but ``keep``, also those that nobody listed; returns how many lived.
 
     A session knows its person only inside, so all are opened: there are as many as people were here in half an hour.
@@ -26,7 +27,7 @@ def forget_all(user_id: int, *, keep: str | None = None) -> int:
     own = str(user_id)
     keys = [
         row.session_key
-        for row in Session.objects.iterator()
+        for row in Session.objects.filter(expire_date__gt=now or clock.now()).iterator()
         if row.session_key != keep and row.get_decoded().get(SESSION_KEY) == own
     ]
     Session.objects.filter(pk__in=keys).delete()
@@ -37,7 +38,7 @@ def forget_all(user_id: int, *, keep: str | None = None) -> int:
 @transaction.atomic
 def end_others(person: User, *, keep: str | None, actor: Actor, now: datetime) -> int:
     """Log the person out everywhere else; returns how many sessions that were."""
-    count = forget_all(person.pk, keep=keep)
+    count = forget_all(person.pk, keep=keep, now=now)
     record([Event("user.sessions_ended", person, {"count": count})], actor=actor, now=now)
     return count
 
@@ -49,3 +50,9 @@ def end_one(person: User, session_id: int, *, actor: Actor, now: datetime) -> No
     Session.objects.filter(session_key=row.session_key).delete()
     row.delete()
     record([Event("user.sessions_ended", person, {"count": 1})], actor=actor, now=now)
+
+
+def forget_expired(now: datetime) -> None:
+    """Sweep up what has ended by itself: rows that nobody can use any more."""
+    Session.objects.filter(expire_date__lte=now).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()

@@ -232,8 +232,8 @@ class TestPage:
 
     def test_a_class_of_thirty_costs_what_thirty_people_cost(self, trainer, django_assert_max_num_queries):
         lines = io.StringIO("Vorname;Nachname\n" + "".join(f"A{n};B\n" for n in range(30)))
-        with django_assert_max_num_queries(80):
+        with django_assert_max_num_queries(12):
             sealed = upload(trainer, lines.getvalue()).context["sealed"]
-        with django_assert_max_num_queries(30 * 18):
+        with django_assert_max_num_queries(30 * 2 + 40):
             trainer.post(URL, {"sealed": sealed})
         assert User.objects.filter(last_name="B").count() == 30

@@ -11,6 +11,7 @@ from django.test import Client
 from accounts.choices import Scope
 from accounts.domain import tokens
 from accounts.models import PersonalToken, User
+from accounts.periodic import forget_sessions
 from accounts.views.sessions import device_words
 from core import clock
 from core.actor import Actor, Channel
@@ -217,6 +218,18 @@ class TestSessions:
             assert client.get("/").status_code == 200
             time.shift(timedelta(minutes=31))
             assert client.get("/").status_code == 302
+
+    def test_rows_of_ended_ones_are_swept_up(self, people):
+        start = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
+        with time_machine.travel(start, tick=False) as time:
+            enter()
+            time.shift(timedelta(minutes=31))
+            here = enter("bob")
+            forget_sessions(clock.now())
+
+            assert here.get("/").status_code == 200
+            assert [row.user for row in UserSession.objects.all()] == [people.bob]
+            assert Session.objects.count() == 1
 
     def test_a_page_that_asks_by_itself_keeps_nobody_in(self, people):
         start = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)

@@ -14,6 +14,7 @@ import time_machine
 from aiosmtpd.smtp import SMTP
 from django.core import mail
 from django.test import Client
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
@@ -40,7 +41,7 @@ def work_off() -> list[dict]:
         task = SignedPackage.loads(row.payload)
         assert task["func"] == letters.DELIVER
         row.delete()
-        letters.deliver(*task["args"])
+        import_string(task["func"])(*task["args"])
         tasks.append(task)
     return tasks
 
@@ -235,7 +236,7 @@ class TestClosing:
         assert not OrmQ.objects.exists()
 
     def test_a_person_who_is_gone_meanwhile_is_no_fault(self, people, has_mail):
-        letters.deliver("closed", 10**6, "", "de", {"cancelled": []})
+        letters.deliver("closed", [10**6], "", "de", {"cancelled": []})
         assert mail.outbox == []
 
 
@@ -247,10 +248,17 @@ class Postbox:
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
+        self.refuses = ""
         self.port = free_ports(1)[0]
         self._loop = asyncio.new_event_loop()
         self._ready = Signal()
         self._thread = Thread(target=self._run, daemon=True)
+
+    async def handle_RCPT(self, server, session, envelope, address, options) -> str:
+        if address == self.refuses:
+            return "550 nobody here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope) -> str:
         self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -309,6 +317,24 @@ def test_an_invitation_through_a_real_mail_server(people, postbox, bob):
     text = postbox.letters[0].get_content()
     assert "Hello Jörg" in text and "user name is emil" in text and "within 3 days" in text
     assert use(re.search(r"http://testserver(\S+)", text)[1]).status_code == 302
+
+
+@pytest.mark.sockets
+def test_a_class_is_written_to_one_by_one(people, postbox, bob):
+    """Between two letters there is room for the plugs; an address that is refused holds nobody up."""
+    postbox.refuses = "emil1@workshop.test"
+    fields = [{"username": f"emil{n}", "email": f"emil{n}@workshop.test"} for n in range(4)]
+    emils = door.add_people(fields, actor=bob)
+    letters.invite(emils, actor=bob, origin="http://testserver/", language="en")
+    rounds = 0
+    while OrmQ.objects.exists():
+        assert OrmQ.objects.count() == 1
+        work_off()
+        rounds += 1
+
+    assert rounds == 4
+    assert [letter["To"] for letter in postbox.letters] == [f"emil{n}@workshop.test" for n in (0, 2, 3)]
+    assert Entry.objects.get(kind="user.not_told").data["error"] == "SMTPRecipientsRefused"
 
 
 @pytest.mark.sockets

@@ -66,7 +66,10 @@ class Resource(Endpoint, GenericViewSet[Any]):
         """One page, filtered and ordered."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         serializer = self.get_serializer(page, many=True)
-        self._keep_only_wanted(cast(Any, serializer).child)
+        row = cast(Any, serializer).child
+        if wanted := self._wanted(row):
+            for name in set(row.fields) - wanted:
+                row.fields.pop(name)
         return self.get_paginated_response(serializer.data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -78,8 +81,9 @@ class Resource(Endpoint, GenericViewSet[Any]):
         serializer = serializer or self.get_serializer(row)
         data = serializer.data
         version = conditional.version_of(data, self.volatile)
-        self._keep_only_wanted(serializer)
-        response = Response({name: data[name] for name in serializer.fields if name in data}, status=status)
+        if wanted := self._wanted(serializer):
+            data = {name: value for name, value in data.items() if name in wanted}
+        response = Response(data, status=status)
         response.version = version  # type: ignore[attr-defined] # for the ETag
         return response
 
@@ -88,16 +92,16 @@ class Resource(Endpoint, GenericViewSet[Any]):
         version = conditional.version_of(self.get_serializer(row).data, self.volatile)
         conditional.demand_match(self.request, version)
 
-    def _keep_only_wanted(self, serializer: serializers.Serializer[Any]) -> None:
-        """``?fields=id,title``: drop the other fields. Raises ValidationError for a name there is not."""
+    def _wanted(self, serializer: serializers.Serializer[Any]) -> set[str]:
+        """The names in ``?fields=id,title``; empty: all. Raises ValidationError for a name there is not."""
         asked = self.request.query_params.get("fields", "")
         wanted = {name.strip() for name in asked.split(",") if name.strip()}
+        if not wanted:
+            return wanted  # a serializer's fields cost more than a row: they are not made for nothing
         readable = {name for name, field in serializer.fields.items() if not field.write_only}
         if unknown := sorted(wanted - readable):
             said = _("There is no field “%(name)s”; choose from: %(names)s.")
             raise ValidationError(
                 {"fields": [said % {"name": unknown[0], "names": ", ".join(sorted(readable))}]}
             )
-        if wanted:
-            for name in set(serializer.fields) - wanted:
-                serializer.fields.pop(name)
+        return wanted

@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 
 import pytest
+from rest_framework.serializers import ModelSerializer
 
+from api.serializers.jobs import JobSerializer
 from core.actor import Actor, Channel
 from journal.models import Entry
 from plugs.models import SmartPlug
@@ -161,6 +163,13 @@ class TestBooking:
         job = as_alice.post("/api/jobs", {"printer": printer.pk, "minutes": 60}).json()
         entry = Entry.objects.get(kind="job.booked", subject=f"job:{job['id']}")
         assert (entry.actor_id, entry.channel) == (people.alice.pk, "api")
+
+
+def test_rows_written_by_hand_are_what_the_fields_say(hers, running):
+    for job in (hers, running):
+        by_hand = JobSerializer(job)
+        assert by_hand.data == ModelSerializer.to_representation(JobSerializer(job), job)
+        assert list(by_hand.data) == JobSerializer.Meta.fields
 
 
 class TestChanging:

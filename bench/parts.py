@@ -18,6 +18,7 @@ PARTS = (
     Part("lateness-6", "lateness", "planned to confirmed by the plug, 6 plugs", 300, "6"),
     Part("lateness-200", "lateness", "the same, 200 plugs due at one instant, 20 of them dead", 600, "200"),
     Part("bookings", "bookings", "bookings per second over HTTP", 180),
+    Part("api", "api", "requests per second and their cost, REST API beside a bare view", 240),
     Part("feed-sqlite", "feed", "the week's jobs with few and with many jobs, SQLite", 600, "sqlite"),
     Part("feed-postgresql", "feed", "the same on PostgreSQL", 900, "postgresql"),
     Part("memory", "memory", "memory of all processes, idle and after load", 240),

@@ -15,6 +15,7 @@ WITH_TARGETS = {
     "lateness-6": "lateness p99",
     "lateness-200": "lateness p99",
     "bookings": "answers that were no confirmation",
+    "api": "answers that were not as expected",
     "feed-sqlite": "week feed, times as long",
     "memory": "after load: all together",
 }

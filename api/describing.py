@@ -9,7 +9,7 @@ DESCRIPTION = """\
 Books the machines of a workshop, and switches their mains.
 
 **Signing in.** A browser uses its session (`POST /auth/login`) and sends the CSRF token in `X-CSRFToken` with every
-change. A script uses a personal token, made at `/api/me/tokens` and shown once: `Authorization: Bearer myp_…`. A program
+change. A script uses a personal token, made at `/api/auth/tokens` and shown once: `Authorization: Bearer myp_…`. A program
 that acts for a person for a while gets a pair of tokens at `POST /api/auth/token`.
 
 **Errors** are problem documents (RFC 9457). `errors` names everything that is wrong at once: a stable `code`, the
@@ -129,7 +129,6 @@ PARAMETERS: dict[str, Any] = {
         "in": "header",
         "description": "Of your choice, new for each thing to be created. A repeat with it gives the first answer.",
         "schema": {**_TEXT, "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
-        "example": "7c1e2f5a-booking-vase",
     },
     "IfMatch": {
         "name": "If-Match",
@@ -146,9 +145,8 @@ PARAMETERS: dict[str, Any] = {
     "Fields": {
         "name": "fields",
         "in": "query",
-        "description": "Only these members, with commas between them; all when left out.",
+        "description": "Only these members, with commas between them (`id,name`); all when left out.",
         "schema": _TEXT,
-        "example": "id",
     },
 }
 

@@ -150,8 +150,7 @@ def test_a_passkey_from_setting_up_to_the_log_in_without_password(person: Person
     person.logs_out()
     page.goto(LOG_IN)
     start(page)
-    page.wait_for_load_state()
-    page.goto(LOG_IN)
+    expect(page.locator(".message-error")).to_be_visible()
     assert not person.is_in()
 
 

@@ -48,7 +48,7 @@ class Target:
             answer = visitor.log_in(name, PASSWORD)
             assert answer.status_code == 302, (answer.status_code, answer.text[:500])
         if not anew:
-            visitor.cookies.update(self._cookies.setdefault(name, dict(visitor.cookies)))
+            visitor.take(self._cookies.setdefault(name, dict(visitor.cookies)))
         return visitor
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -66,6 +66,11 @@ class Target:
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
+
+    def ports(self) -> list[int]:
+        """Where the simulated plugs listen, and last the control port."""
+        found: list[int] = json.loads((self.data / "simulation-ports.json").read_text())
+        return found
 
     def log(self) -> str:
         """What the product wrote."""
@@ -86,6 +91,15 @@ class Visitor(requests.Session):
         kwargs.setdefault("allow_redirects", False)
         kwargs.setdefault("timeout", 60)
         return super().request(method, url if url.startswith("http") else self.base + url, *args, **kwargs)
+
+    def get(self, url: Any, **kwargs: Any) -> requests.Response:
+        """Without following, unless asked."""
+        return super().get(url, **{"allow_redirects": False, **kwargs})
+
+    def take(self, cookies: dict[str, str]) -> None:
+        """Use somebody's cookies."""
+        for name, value in cookies.items():
+            self.cookies.set(name, value, domain="127.0.0.1", path="/")
 
     def token(self, page: str = "/accounts/login/") -> str:
         """A CSRF token that fits the cookie."""
@@ -164,6 +178,14 @@ def faults(target: Target) -> int:
     return len(re.findall(r"Internal Server Error|Exception in ASGI application", target.log()))
 
 
+def last_faults(target: Target) -> str:
+    """Where, and the last line of each traceback."""
+    said = re.findall(
+        r"Internal Server Error.*|^\S+ +\| (?:[\w.]+Error|[\w.]+Exception)\b.*", target.log(), re.MULTILINE
+    )
+    return "\n".join(said[-12:])
+
+
 @pytest.fixture(autouse=True)
 def nothing_broke(target: Target) -> Iterator[None]:
     """Whatever is thrown at it: the product has not broken, whether the attack saw it or not."""
@@ -171,4 +193,4 @@ def nothing_broke(target: Target) -> Iterator[None]:
     yield
     while target.visitors:
         target.visitors.pop().close()
-    assert faults(target) == before, target.log()[-6000:]
+    assert faults(target) == before, last_faults(target)

@@ -100,9 +100,9 @@ class TestHeaders:
             "page": person.get("/"),
             "404": person.get("/nowhere"),
             "400": person.get("/", headers={"Host": "evil.example"}),
-            "static": person.get("/static/css/app.css"),
+            "static": person.get("/static/icons/icons.svg"),
             "static 304": person.get(
-                "/static/css/app.css", headers={"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+                "/static/icons/icons.svg", headers={"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
             ),
             "no file": person.get("/static/nothing.css"),
             "media": person.get(f"/media/{picture}"),

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import second_factor
+from accounts.domain.unfinished import FACTOR, PASSWORD, unfinished
+from core.errors import Violation
 
 # Where everybody may go all the same: out, to another language, and where the answer is asked for.
 ALWAYS_OPEN = {"account_logout", "set_language", "healthz"}
-PASSWORD_PAGE = "account_change_password"  # noqa: S105 - the name of a page
-FACTOR_PAGE = "mfa_index"
+PAGES = {PASSWORD: "account_change_password", FACTOR: "mfa_index"}
 API = ("/api/", "/auth/")
 API_OPEN = (
     "/auth/login",
@@ -42,29 +40,27 @@ class UnfinishedBusiness:
         name = (request.resolver_match and request.resolver_match.url_name) or ""
         if name in ALWAYS_OPEN or request.path.rstrip("/") in API_OPEN or not request.user.is_authenticated:
             return None
-        if request.user.must_change_password:
-            if name == PASSWORD_PAGE:
-                return None
-            message = _("Choose a password of your own first; the one you have was set by somebody else.")
-            return _send(request, PASSWORD_PAGE, "password_change_needed", message)
-        if settings.TWO_FACTOR_ROLES and not _leads_to_factor(name) and second_factor.is_missing(request):
-            message = _("Your role needs a second factor. Set one up first.")
-            return _send(request, FACTOR_PAGE, "second_factor_missing", message)
-        return None
+        missing = unfinished(request.user)
+        return None if missing is None or _leads_to(missing.code, name) else _send(request, missing)
 
 
-def _leads_to_factor(name: str) -> bool:
-    return name.startswith("mfa_") or name in {"account_reauthenticate", PASSWORD_PAGE}
+def _leads_to(code: str, name: str) -> bool:
+    """Whether the page is one on which the thing is settled."""
+    if code == PASSWORD:
+        return name == PAGES[PASSWORD]
+    return name.startswith("mfa_") or name in {"account_reauthenticate", PAGES[PASSWORD]}
 
 
-def _send(request: HttpRequest, page: str, code: str, message: str) -> HttpResponse:
+def _send(request: HttpRequest, missing: Violation) -> HttpResponse:
     """Programs are told in their own way; a part of a page that loads itself takes the whole page along."""
     if request.path.startswith(API):
-        error = {"code": code, "field": "", "message": message, "overridable": False}
+        told = str(missing.message)
+        error = {"code": missing.code, "field": "", "message": told, "overridable": False}
         problem = {
-            "type": "urn:myp:refused", "title": "Forbidden", "status": 403, "detail": message, "errors": [error],
+            "type": "urn:myp:refused", "title": "Forbidden", "status": 403, "detail": told, "errors": [error],
         }  # fmt: skip
         return JsonResponse(problem, status=403, content_type="application/problem+json")
+    page = reverse(PAGES[missing.code])
     if "HX-Request" in request.headers:
-        return HttpResponseClientRedirect(reverse(page))
-    return HttpResponseRedirect(reverse(page))
+        return HttpResponseClientRedirect(page)
+    return HttpResponseRedirect(page)

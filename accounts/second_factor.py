@@ -15,9 +15,8 @@ from django.dispatch import receiver
 from django.forms import Form
 from django.http import HttpRequest
 
-from accounts.choices import Role
 from accounts.domain.entering import prove
-from accounts.domain.factors import TYPED, has_factor, mark_activated
+from accounts.domain.factors import TYPED, lacks_factor, mark_activated
 from accounts.domain.guarding import LockedOut
 from accounts.models import User
 from core import clock
@@ -44,16 +43,8 @@ class EncryptingAdapter(DefaultMFAAdapter):
 
 
 def is_missing(request: HttpRequest) -> bool:
-    """Whether the person who is logged in must set up a second factor before anything else.
-
-    Asks the database nothing for people whom the setting cannot mean.
-    """
-    roles, user = settings.TWO_FACTOR_ROLES, request.user
-    if not roles or not isinstance(user, User):
-        return False
-    if Role.TRAINEE not in roles and not (user.is_staff or user.is_superuser):
-        return False
-    return user.role in roles and not has_factor(user)
+    """Whether the person who is logged in must set up a second factor before anything else."""
+    return isinstance(request.user, User) and lacks_factor(request.user)
 
 
 class _OnceOnly(forms.BaseAuthenticateForm):

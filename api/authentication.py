@@ -17,9 +17,12 @@ from rest_framework.request import Request
 from accounts.choices import Scope
 from accounts.domain import guarding, tokens
 from accounts.domain.entering import client_address
+from accounts.domain.unfinished import unfinished
+from accounts.middleware import API_OPEN
 from accounts.models import PersonalToken, User
 from api.problems import CHALLENGE
 from core import clock
+from core.errors import Refused
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -39,6 +42,7 @@ class BearerAuthentication(BaseAuthentication):
         found = validate_access_token(plain)
         if found is None or not found[0].is_active:
             raise AuthenticationFailed(_("This token is not valid, or no longer."))
+        _demand_settled(request, found[0])
         return found
 
     def _by_personal_token(self, request: Request, plain: str) -> tuple[User, PersonalToken]:
@@ -47,11 +51,19 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed(_("This token is not valid, or no longer."))
         if token.scope == Scope.READ and request.method not in SAFE_METHODS:
             raise PermissionDenied(_("This token may only read."), code="token_is_read_only")
+        _demand_settled(request, token.user)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         """What to send instead: the answer to a stranger is 401."""
         return CHALLENGE
+
+
+def _demand_settled(request: Request, user: User) -> None:
+    """Raise Refused where something has to be settled first: the middleware looks at sessions alone."""
+    missing = unfinished(user)
+    if missing is not None and request.path.rstrip("/") not in API_OPEN:
+        raise Refused([missing])
 
 
 class CalendarAuthentication(BasicAuthentication):

@@ -199,7 +199,12 @@ ACCOUNT_LOGOUT_ON_GET = False
 SESSION_COOKIE_AGE = env.integer("MYP_SESSION_IDLE_MINUTES", 30, minimum=1) * 60
 SESSION_SAVE_EVERY_REQUEST = True
 # allauth counts what axes does not see (codes of the second factor, mails); log-ins themselves are locked by axes.
-ACCOUNT_RATE_LIMITS = {"login_failed": "60/m/ip,10/5m/key"}
+# A class that comes in together does so from one address.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "60/m/ip,10/5m/key",
+    "login": "300/m/ip",
+    "reset_password_from_key": "300/m/ip",
+}
 
 # ------------------------------------------------------------------ lock-out
 AXES_HANDLER = "accounts.lockout.EscalatingHandler"

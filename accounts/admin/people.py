@@ -12,6 +12,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from accounts.admin.classes import ClassImport, links_page
+from accounts.admin.factors import REMOVE_FACTORS
 from accounts.choices import Role
 from accounts.domain import inviting, letters, people
 from accounts.domain.roles import may_give_roles, may_look_after
@@ -134,7 +135,7 @@ class PersonAdmin(ClassImport, VerbAdmin[User]):
     list_filter = [RoleFilter, "is_active", "must_change_password"]
     search_fields = ["username", "first_name", "last_name", "email"]
     ordering = ["username"]
-    verbs = (LINK, INVITE, SET_PASSWORD, DEACTIVATE, REACTIVATE)
+    verbs = (LINK, INVITE, SET_PASSWORD, REMOVE_FACTORS, DEACTIVATE, REACTIVATE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """With the groups, from which the role follows."""

@@ -6,9 +6,11 @@ from typing import cast
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.choices import Role
 from accounts.domain.roles import may_look_after
 from accounts.models import User
 from core.actor import Actor
@@ -23,6 +25,17 @@ PROVING = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 def has_factor(user: User) -> bool:
     """Whether the person has set up an app or a key. Recovery codes alone are none."""
     return Authenticator.objects.filter(user_id=user.pk, type__in=PROVING).exists()
+
+
+def lacks_factor(user: User) -> bool:
+    """Whether the person's role asks for a second factor, and there is none yet.
+
+    Asks the database nothing for people whom the setting cannot mean.
+    """
+    roles = settings.TWO_FACTOR_ROLES
+    if not roles or (Role.TRAINEE not in roles and not (user.is_staff or user.is_superuser)):
+        return False
+    return user.role in roles and not has_factor(user)
 
 
 @transaction.atomic

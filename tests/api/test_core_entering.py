@@ -242,3 +242,29 @@ class TestPersonalTokens:
         caller.tell("/auth/login", hers)
         answer = caller.ask("/api/jobs")
         assert is_problem(answer, 403) and codes(answer) == {"password_change_needed"}
+
+
+class TestUnfinished:
+    """Whoever has something to settle first is told so, whatever they show."""
+
+    def test_first_password_stops_tokens_of_every_kind(self, people, hers):
+        pair = strict().tell("/api/auth/token", hers).json()
+        _token, key = issue(
+            people.alice.pk, "script", Scope.WRITE, None, actor=Actor(people.alice.pk, Channel.WEB)
+        )
+        people.alice.must_change_password = True
+        people.alice.save()
+        for bearer in (pair["access"], key):
+            answer = bearing(bearer).ask("/api/jobs")
+            assert is_problem(answer, 403)
+            assert codes(answer) == {"password_change_needed"}
+        assert bearing(pair["access"]).ask("/api/auth/session").status_code == 200
+
+    def test_role_without_its_second_factor_stops_tokens(self, people, settings):
+        settings.TWO_FACTOR_ROLES = ["trainer"]
+        _token, key = issue(
+            people.bob.pk, "script", Scope.READ, None, actor=Actor(people.bob.pk, Channel.WEB)
+        )
+        assert codes(bearing(key).ask("/api/printers")) == {"second_factor_missing"}
+        settings.TWO_FACTOR_ROLES = ["administrator"]
+        assert bearing(key).ask("/api/jobs").status_code == 200

@@ -115,6 +115,7 @@ class People(Resource):
     def unlock(self, request: Request, pk: str) -> Response:
         """Let somebody try again who has given too many wrong passwords."""
         person = self.get_object()
+        self.demand_match(person)
         guard = LoginGuard.objects.filter(kind=GuardKind.USER, key=person.username).first()
         if guard is not None and guarding.has_anything(guard):
             guarding.lift(guard.pk, actor=self.actor, now=clock.now())
@@ -126,6 +127,7 @@ class People(Resource):
     def password_link(self, request: Request, pk: str) -> Response:
         """A link with which the person chooses a password, to be handed out where there is no e-mail; it works once."""
         person, now = self.get_object(), clock.now()
+        self.demand_match(person)
         origin = request.build_absolute_uri("/")
         link = inviting.password_link(person, actor=self.actor, origin=origin, now=now)
         told = {"link": link, "expires_at": now + inviting.valid_for()}

@@ -257,6 +257,8 @@ def test_former_version_is_not_changed(as_bob, people):
     assert as_bob.patch(url, {"last_name": "Ox"}, HTTP_IF_MATCH=etag).status_code == 200
     answer = as_bob.patch(url, {"is_active": False}, HTTP_IF_MATCH=etag)
     assert is_problem(answer, 412)
+    assert is_problem(as_bob.post(f"{url}/unlock", HTTP_IF_MATCH=etag), 412)
+    assert is_problem(as_bob.post(f"{url}/password-link", HTTP_IF_MATCH=etag), 412)
     assert User.objects.get(pk=people.dora.pk).is_active
 
 

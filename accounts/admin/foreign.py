@@ -11,6 +11,7 @@ from allauth.usersessions.models import UserSession
 from axes import admin as _axes  # noqa: F401
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
+from django.contrib.auth import admin as _auth  # noqa: F401
 from django.contrib.auth.models import Group
 
 for _model in (

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
 from core import clock
 from core.errors import Refused
@@ -47,6 +48,7 @@ VERBS: dict[str, Verb] = {
 
 
 @signed_in
+@require_safe
 def jobs(request: Request) -> HttpResponse:
     """Running and coming jobs, then the past ones, page by page."""
     now = clock.now()
@@ -60,6 +62,7 @@ def jobs(request: Request) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def job(request: Request, pk: int) -> HttpResponse:
     """One job with the story of its power."""
     return _page(request, _mine_or_404(request, pk), clock.now())

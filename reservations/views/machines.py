@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from core import clock
 from core.errors import Refused
@@ -23,6 +24,7 @@ from reservations.views.access import Request, actor_of, leave_session_alone, si
 
 
 @signed_in
+@require_safe
 def overview(request: Request) -> HttpResponse:
     """My next step, then every machine."""
     now = clock.now()
@@ -31,6 +33,7 @@ def overview(request: Request) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def live_machines(request: Request) -> HttpResponse:
     """The part that changes; 204 while the client's version is still true."""
     now = clock.now()
@@ -45,6 +48,7 @@ def live_machines(request: Request) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def printer(request: Request, pk: int) -> HttpResponse:
     """One machine: how it stands, its rules and free slots, and the form."""
     return _page(request, pk, clock.now())

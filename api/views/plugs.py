@@ -50,7 +50,7 @@ class Plugs(Changeable):
     """
 
     permission_classes = [IsTrainer]
-    queryset = SmartPlug.objects.select_related("state")
+    queryset = SmartPlug.objects.select_related("state").defer("password")  # it is not shown, nor needed
     serializer_class = PlugSerializer
     filterset_class = PlugFilter
     ordering_fields = ["id", "name", "driver", "address"]
@@ -163,6 +163,10 @@ class Records(Resource):
 
     permission_classes = [IsTrainer]
     lookup_value_regex = "[0-9]{1,18}"
+
+    def list(self, request: Request, plug: str = "") -> Response:
+        """One page, filtered and ordered."""
+        return super().list(request)
 
     def get_queryset(self) -> QuerySet[Any]:
         """Those of the plug in the address, if there is one. Raises Http404 where there is no such plug."""

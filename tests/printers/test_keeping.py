@@ -3,15 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from core.actor import SYSTEM
 from journal.models import Entry
+from plugs.domain.switching import override
 from plugs.models import PlugState
 from printers.choices import Activity, Service
 from printers.domain import queries
 from printers.domain.activity import judge
-from printers.domain.keeping import save_outage, save_printer, set_service
+from printers.domain.keeping import remove_printer, save_outage, save_printer, set_service
 from printers.models import OpeningHours, Outage, Printer
 from printers.signals import printer_changed
 from reservations.models import PowerPlan
@@ -147,3 +149,50 @@ def test_the_database_refuses_hours_and_outages_that_make_no_sense(printer, now)
 def test_one_plug_serves_one_machine(printer):
     with pytest.raises(IntegrityError), transaction.atomic():
         factories.PrinterFactory(plug=printer.plug)
+
+
+# ------------------------------------------------------------------ plugs that leave, machines that go
+
+
+def test_a_plug_that_leaves_its_machine_keeps_no_order_of_it(printer, bob, now):
+    save_printer(printer, changed=["name"], actor=bob, now=now)
+    old, new = printer.plug, factories.PlugFactory()
+    PlugState.objects.filter(plug=old).update(wanted=True, wanted_reason="job")
+    printer.plug = new
+    save_printer(printer, changed=["plug"], actor=bob, now=now)
+    assert list(PlugState.objects.filter(plug=old).values_list("wanted", "wanted_reason")) == [(None, "")]
+    assert PlugState.objects.get(plug=new).wanted is False
+
+
+def test_a_plug_that_somebody_holds_by_hand_stays_held_when_its_machine_goes(printer, bob, now):
+    override(printer.plug, on=True, until=None, reason="Cleaning", actor=bob, now=now)
+    remove_printer(printer, actor=bob, now=now)
+    assert list(PlugState.objects.values_list("wanted", "wanted_reason")) == [(True, "override")]
+    assert not Printer.objects.exists()
+
+
+def test_qualifications_are_set_with_the_machine(bob, now):
+    skill = factories.QualificationFactory()
+    printer = save_printer(
+        Printer(name="Laser"), changed=["name"], qualifications=[skill], actor=bob, now=now
+    )
+    assert list(printer.qualifications.all()) == [skill]
+    save_printer(printer, changed=[], actor=bob, now=now)
+    assert list(printer.qualifications.all()) == [skill]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"horizon_days": 10**9},
+        {"notice_minutes": 2**31 - 1},
+        {"buffer_minutes": 2**31 - 1},
+        {"cool_down_minutes": 2**31 - 1},
+        {"hard_limit_minutes": 2**31 - 1},
+        {"min_minutes": 10**6, "max_minutes": 10**6},
+    ],
+)
+def test_rules_beyond_the_calendar_are_refused(rules):
+    """Else every booking of the machine would run over the end of the calendar and crash."""
+    with pytest.raises(ValidationError):
+        Printer(name="Ender", **rules).full_clean()

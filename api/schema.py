@@ -47,6 +47,18 @@ class Described(AutoSchema):
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
 
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        """What we show may be empty: an address that nobody has named is no address."""
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if direction == "response" and schema and schema.get("format") in {"email", "uri"}:
+            schema = {name: value for name, value in schema.items() if name != "format"}
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """They judge what comes in, and say nothing of what we show."""
+        if not field.read_only:
+            super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+
     def get_operation_id(self) -> str:
         """``jobs_list``, ``jobs_extend``, ``auth_token_refresh``."""
         return "_".join(filter(None, [*self._words(), self._verb()]))
@@ -94,8 +106,11 @@ class Described(AutoSchema):
     def _takes_key(self) -> bool:
         return bool(getattr(self._handler(), "answers_once", False))
 
+    def _changes_one(self) -> bool:
+        return self.method == "PATCH" or (self.method not in SAFE_METHODS and "{" in self.path)
+
     def _takes_match(self) -> bool:
-        return self.method not in SAFE_METHODS and "{" in self.path and hasattr(self.view, "demand_match")
+        return self._changes_one() and hasattr(self.view, "demand_match")
 
     def _headers_to_send(self) -> Iterator[dict[str, str]]:
         names = []
@@ -123,13 +138,14 @@ class Described(AutoSchema):
         """The statuses with a problem document, and 304."""
         yield from (401, 403, 406, 429)
         sends = "requestBody" in operation
-        if sends or self._is_inherited() or self._takes_key() or self.get_filter_backends():
+        asks = any(parameter.get("in") == "query" for parameter in operation["parameters"])
+        if sends or asks or self._is_inherited() or self._takes_key() or self.get_filter_backends():
             yield 400
         if "{" in self.path:
             yield 404
         if self.method == "GET":
             yield 304
-        elif self.get_tags() != ["auth"]:
+        elif self.get_tags() != ["auth"] or self._takes_key():
             yield 409
         if self._takes_match():
             yield 412
@@ -153,6 +169,10 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     def get_security_definition(self, auto_schema: Any) -> Any:
         """One for each name."""
         return [describing.SCHEMES[name] for name in self.name]
+
+    def get_security_requirement(self, auto_schema: Any) -> Any:
+        """One of them is enough."""
+        return [{name: []} for name in self.name]
 
 
 class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

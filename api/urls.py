@@ -63,5 +63,5 @@ urlpatterns = [
     path("api/kiosk/activate", kiosk.KioskActivate.as_view(), name="api-kiosk-activate"),
     path("api/kiosk/deactivate", kiosk.KioskDeactivate.as_view(), name="api-kiosk-deactivate"),
     path("api/", include(router.urls)),
-    re_path(r"^(?:api|auth)(?:/.*)?$", fallback.Nothing.as_view()),
+    re_path(r"^(?:api|auth)(?:/[\s\S]*)?\Z", fallback.Nothing.as_view()),
 ]

@@ -48,5 +48,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "api.schema.complete",
     ],
-    "ENUM_NAME_OVERRIDES": {"JobState": "reservations.choices.State", "Role": "accounts.choices.Role"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "reservations.choices.State",
+        "MachineState": "reservations.choices.MachineState",
+        "Role": "accounts.choices.Role",
+    },
 }

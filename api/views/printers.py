@@ -14,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.domain.queries import held_qualifications
+from accounts.models import Qualification
+from api.filters import SomeOf
 from api.serializers.printers import (
     AvailabilitySerializer,
     LookSerializer,
@@ -49,10 +51,11 @@ class PrinterFilter(FilterSet):
     state = MultipleChoiceFilter(choices=MachineState.choices, method="by_state", label="How it stands now.")
     has_plug = BooleanFilter("plug", "isnull", exclude=True)
     needs_approval = BooleanFilter("needs_approval")
+    qualifications = SomeOf(queryset=Qualification.objects.all())
 
     class Meta:
         model = Printer
-        fields = ["plug", "qualifications"]
+        fields = ["plug"]
 
     def by_state(self, printers: QuerySet[Printer], name: str, wanted: list[str]) -> QuerySet[Printer]:
         """The state is no column: it is judged for all of them at once."""

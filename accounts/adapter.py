@@ -8,7 +8,10 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts.domain import letters
+from accounts.domain import guarding, letters
+from accounts.domain.entering import client_address, mark_locked, name_in
+from accounts.domain.guarding import LockedOut
+from core import clock
 
 UNKNOWN_ACCOUNT = "account/email/unknown_account"
 
@@ -34,6 +37,15 @@ class ClosedDoorAdapter(DefaultAccountAdapter):
         user.set_password(password)
         user.must_change_password = False
         user.save(update_fields=["password", "must_change_password"])
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Whoever is locked out hears so, and for how long, before the library counts for itself."""
+        try:
+            guarding.demand_open(name_in(credentials), client_address(request), clock.now())
+        except LockedOut as no:
+            mark_locked(request, no)
+            raise self.validation_error("too_many_login_attempts") from no
+        super().pre_authenticate(request, **credentials)
 
     def send_password_reset_mail(self, user: Any, email: str, context: dict[str, Any]) -> None:
         """The link is made when the letter is sent, so that the queue does not hold it."""

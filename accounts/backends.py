@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from accounts.domain import guarding
-from accounts.domain.entering import client_address
+from accounts.domain.entering import client_address, name_in
 from accounts.domain.factors import has_factor
 from accounts.models import User
 
@@ -34,12 +34,6 @@ class OneLook(AuthenticationBackend):
     def _authenticate(self, request: HttpRequest | None, **credentials: Any) -> AbstractBaseUser | None:
         person = guarding.person_named(name_in(credentials))
         return self._check_password(person, credentials["password"])
-
-
-def name_in(credentials: dict[str, Any] | None) -> str:
-    """The name that was given; pages give an address as a name too."""
-    given = credentials or {}
-    return str(given.get("username") or given.get("email") or "")
 
 
 def _settle(request: HttpRequest, user: User) -> None:

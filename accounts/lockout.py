@@ -16,9 +16,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from accounts.backends import name_in
 from accounts.domain import guarding
-from accounts.domain.entering import client_address, mark_locked
+from accounts.domain.entering import client_address, mark_locked, name_in
 from accounts.domain.guarding import LockedOut
 from accounts.middleware import API
 from accounts.models import User

@@ -198,10 +198,10 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 SESSION_COOKIE_AGE = env.integer("MYP_SESSION_IDLE_MINUTES", 30, minimum=1) * 60
 SESSION_SAVE_EVERY_REQUEST = True
-# allauth counts what axes does not see (codes of the second factor, mails); log-ins themselves are locked by axes.
+# What the lock-out does not count: mails, and how many different names one address may try at the same instant.
 # A class that comes in together does so from one address.
 ACCOUNT_RATE_LIMITS = {
-    "login_failed": "60/m/ip,10/5m/key",
+    "login_failed": "60/m/ip",
     "login": "300/m/ip",
     "reset_password_from_key": "300/m/ip",
 }

@@ -1,6 +1,7 @@
 """The door for everybody who comes in with a name and a password, and the code of a second factor where there is one."""
 
 from ipaddress import ip_address
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import authenticate
@@ -68,6 +69,12 @@ def client_address(request: HttpRequest) -> str:
         return str(ip_address(told))
     except ValueError:
         return ""
+
+
+def name_in(credentials: dict[str, Any] | None) -> str:
+    """The name that was given; pages give an address as a name too."""
+    given = credentials or {}
+    return str(given.get("username") or given.get("email") or "")
 
 
 def mark_locked(request: HttpRequest, no: LockedOut) -> None:

@@ -28,6 +28,7 @@ from accounts.domain.entering import client_address, enter, note_miss
 from accounts.domain.guarding import LockedOut
 from accounts.models import LoginGuard, User
 from accounts.periodic import forget_attempts
+from core.actor import Actor, Channel
 from core.errors import Refused
 from tests.conftest import NOON
 
@@ -201,6 +202,20 @@ class TestAnswers:
         assert "5 minutes" in page
         assert "/accounts/login/" in page
         assert "alice" not in page
+
+    def test_attempts_during_a_lock_leave_nothing_behind(self, people, hand):
+        """Neither a second limit of the library's, nor a different answer once that is reached."""
+        lock()
+        assert {ask("/accounts/login/", "alice", WRONG).status_code for _number in range(80)} == {429}
+        hand.move_to(NOON + timedelta(seconds=301))
+        assert is_let_in(ask("/accounts/login/", "alice", RIGHT))
+
+    def test_after_a_trainer_has_lifted_it_twice_the_right_password_opens(self, people):
+        for _number in range(3):
+            lock()
+            guard = LoginGuard.objects.get(kind="user")
+            guarding.lift(guard.pk, actor=Actor(people.bob.pk, Channel.ADMIN), now=NOON)
+        assert is_let_in(ask("/accounts/login/", "alice", RIGHT))
 
     @pytest.mark.parametrize("path", API)
     def test_programs_get_a_problem(self, people, path):

@@ -29,7 +29,7 @@ class _SomeOfFormField(ModelMultipleChoiceField):
     def _check_values(self, value: Any) -> Any:
         """Raises ValidationError where Django does not: SQLite cannot even look for a number beyond 64 bits."""
         try:
-            return super()._check_values(value)
+            return super()._check_values(value)  # type: ignore[misc] # of a mix-in without types
         except OverflowError as error:
             raise ValidationError(self.error_messages["invalid_list"], code="invalid_list") from error
 

@@ -54,7 +54,12 @@ class Login(WayIn):
 
     serializer_class = SessionSerializer
 
-    @extend_schema(request=CredentialsSerializer, responses=SessionSerializer)
+    @extend_schema(
+        request=dict.fromkeys(
+            ("application/json", "application/x-www-form-urlencoded"), CredentialsSerializer
+        ),
+        responses=SessionSerializer,
+    )
     def post(self, request: Request) -> Response:
         """The person and the CSRF token for what comes next."""
         demand_own_origin(request._request)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Grant, Qualification
@@ -12,14 +13,22 @@ from printers.choices import Weekday
 from printers.models import Location, OpeningHours, Outage, Printer
 
 
+@extend_schema_field({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "example": "08:00"})
+class ClockField(serializers.TimeField):
+    """What a clock on the wall shows: hours and minutes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", input_formats=["%H:%M"], **kwargs)
+
+
 class OpeningHoursSerializer(serializers.ModelSerializer[OpeningHours]):
     """Open on a weekday from … to …, in the workshop's time."""
 
     weekday = serializers.IntegerField(
         min_value=Weekday.MONDAY, max_value=Weekday.SUNDAY, help_text="1: Monday … 7: Sunday."
     )
-    opens = serializers.TimeField(format="%H:%M")
-    closes = serializers.TimeField(format="%H:%M", help_text="On the same day.")
+    opens = ClockField()
+    closes = ClockField(help_text="On the same day.")
 
     class Meta:
         model = OpeningHours

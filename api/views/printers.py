@@ -42,13 +42,15 @@ from reservations.domain.rules import Window
 class PrinterFilter(FilterSet):
     """``kind``, ``service`` and ``state`` may come several times."""
 
-    name = CharFilter("name", "icontains", label="A part of the name.")
+    name = CharFilter("name", "icontains", help_text="A part of the name.")
     kind = MultipleChoiceFilter(choices=Kind.choices)
     maker = CharFilter("maker", "iexact")
     model = CharFilter("model", "iexact")
-    location = CharFilter("location__name", "iexact", label="The location's name.")
+    location = CharFilter("location__name", "iexact", help_text="The location's name.")
     service = MultipleChoiceFilter(choices=Service.choices)
-    state = MultipleChoiceFilter(choices=MachineState.choices, method="by_state", label="How it stands now.")
+    state = MultipleChoiceFilter(
+        choices=MachineState.choices, method="by_state", help_text="How it stands now."
+    )
     has_plug = BooleanFilter("plug", "isnull", exclude=True)
     needs_approval = BooleanFilter("needs_approval")
     qualifications = SomeOf(queryset=Qualification.objects.all())
@@ -125,7 +127,7 @@ class Printers(Changeable):
 
     # -------------------------------------------------------------- how they stand
 
-    @extend_schema(operation_id="printers_status_list", responses=StatusListSerializer)
+    @extend_schema(operation_id="printers_status_list", responses=StatusListSerializer, filters=True)
     @action(detail=False, url_path="status", url_name="status-list")
     def status_list(self, request: Request) -> Response:
         """How every machine stands now: who has it, what it draws, until when it is free."""
@@ -173,7 +175,10 @@ class Printers(Changeable):
         return self._offer([(printer, window) for window in windows])
 
     @extend_schema(
-        operation_id="printers_next_free_list", parameters=[NextFreeSerializer], responses=OffersSerializer
+        operation_id="printers_next_free_list",
+        parameters=[NextFreeSerializer],
+        responses=OffersSerializer,
+        filters=True,
     )
     @action(detail=False, url_path="next-free", url_name="next-free-list")
     def next_free_list(self, request: Request) -> Response:

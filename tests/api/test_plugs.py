@@ -530,6 +530,8 @@ def test_pages_of_readings_follow_each_other_while_rows_come(plug, as_bob, now):
 
 def test_readings_of_one_plug_come_from_their_index(plug, as_bob, now):
     """There are millions: sorting all of them for fifty would take seconds."""
+    if connection.vendor != "sqlite":
+        pytest.skip("reads SQLite's plans")
     for path in (url(plug, "readings"), f"/api/readings?plug={plug.pk}", "/api/readings"):
         with CaptureQueriesContext(connection) as found:
             as_bob.get(path)

@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy as _
 
 from myp_project import env
 from myp_project.console import THEME
-from myp_project.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - read by their libraries
 
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_file(Path(os.environ.get("MYP_ENV_FILE", BASE_DIR / "myp.env")))
+
+# Only now: it reads the environment, to which the file has just been added.
+from myp_project.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: E402, F401 - read by their libraries
 
 # ------------------------------------------------------------------ place
 DATA_DIR = Path(env.text("MYP_DATA_DIR", str(BASE_DIR / "data"))).resolve()

@@ -1,5 +1,9 @@
 """How many requests one address, one person and one token may send."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import time_machine
 from django.core.cache import cache
@@ -96,3 +100,17 @@ def test_forwarded_address_of_a_stranger_does_not_buy_a_new_budget(rates):
     for number in range(2):
         answer = Caller().ask("/api/nothing", x_forwarded_for=f"10.0.0.{number}")
     assert answer.status_code == 429
+
+
+def test_limits_may_stand_in_the_environment_file(tmp_path):
+    file = tmp_path / "myp.env"
+    file.write_text("MYP_SECRET_KEY=x\nMYP_FIELD_KEY=y\nMYP_API_RATE_TOKEN=7/hour\n")
+    told = (
+        "from django.conf import settings; print(settings.REST_FRAMEWORK['DEFAULT_THROTTLE_RATES']['token'])"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MYP_")}
+    env = kept | {"MYP_ENV_FILE": str(file), "DJANGO_SETTINGS_MODULE": "myp_project.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", told], env=env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "7/hour"

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -100,6 +100,12 @@ def demand_open(name: str, address: str, now: datetime) -> None:
     Enough by itself, with ``fail(…, is_taken=False)`` afterwards, for secrets that nobody can guess anyway.
     """
     _demand_open(key_of(name), address, now)
+
+
+def demand_address_open(address: str, now: datetime) -> None:
+    """Raise :class:`LockedOut` while nobody may log in from there."""
+    locked = LoginGuard.objects.filter(kind=GuardKind.ADDRESS, key=address, locked_until__gt=now)
+    _raise_latest(locked, now)
 
 
 def take(name: str, address: str, now: datetime) -> None:
@@ -216,7 +222,10 @@ def _person_behind(guard: LoginGuard) -> User | None:
 
 def _demand_open(key: str, address: str, now: datetime) -> None:
     concerned = Q(kind=GuardKind.USER, key=key) | Q(kind=GuardKind.ADDRESS, key=address)
-    locked = LoginGuard.objects.filter(concerned, locked_until__gt=now)
+    _raise_latest(LoginGuard.objects.filter(concerned, locked_until__gt=now), now)
+
+
+def _raise_latest(locked: QuerySet[LoginGuard], now: datetime) -> None:
     ends = [until for until in locked.values_list("locked_until", flat=True) if until is not None]
     if ends:
         raise LockedOut(max(ends), now)

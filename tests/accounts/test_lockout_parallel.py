@@ -46,6 +46,13 @@ def test_of_sixty_wrong_passwords_exactly_five_are_looked_at(database):
     assert told["guard"] == {"failures": 5, "level": 1}
 
 
+def test_forty_names_at_once_from_one_address_are_not_all_looked_at():
+    """Four take their turn; whoever waits asks the guard again. A few are under way when the fifth has failed."""
+    told = guess("sqlite", "--names", "--processes", "1", "--threads", "40")
+    assert 5 <= told["looked_at"] < 25
+    assert told["statuses"]["429"] >= 40 - told["looked_at"]
+
+
 @pytest.mark.parametrize("database", DATABASES)
 def test_many_right_log_ins_at_once_lock_nobody(database):
     """Whoever comes while five are being looked at is asked to come back; no lock stays."""

@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--database", default="sqlite", help="sqlite, or the URL of a PostgreSQL server")
     parser.add_argument("--processes", type=int, default=6)
     parser.add_argument("--threads", type=int, default=10)
+    parser.add_argument("--names", action="store_true", help="each another name, all from one address")
     parser.add_argument("--right", action="store_true", help="with the right password")
     parser.add_argument(
         "--without-guard", action="store_true", help="take the guard away, to see that it shows"
@@ -109,7 +110,6 @@ def _run(number: int, options: Namespace, start: Barrier, answers: Any) -> None:
     from django.contrib.auth.hashers import get_hashers, get_hashers_by_algorithm  # noqa: PLC0415
 
     settings.PASSWORD_HASHERS = [f"{__name__}.SlowAndCounted"]
-    settings.ACCOUNT_RATE_LIMITS = {}
     get_hashers.cache_clear()
     get_hashers_by_algorithm.cache_clear()
     if options.without_guard:
@@ -125,8 +125,10 @@ def _one(number: int, options: Namespace, start: Barrier) -> str:
     from django.db import connections  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
-    client = Client(REMOTE_ADDR=f"10.{number // 100}.{number % 100}.1")
-    name, password = NAMES[number % len(NAMES)], "demo" if options.right else f"wrong-{number}"
+    address = "10.0.0.1" if options.names else f"10.{number // 100}.{number % 100}.1"
+    client = Client(REMOTE_ADDR=address)
+    name = f"name{number}" if options.names else NAMES[number % len(NAMES)]
+    password = "demo" if options.right else f"wrong-{number}"
     start.wait(PATIENCE)
     try:
         if number % 2:

@@ -51,10 +51,10 @@ class Stats(Endpoint):
 def _period(given: dict[str, Any], now: datetime) -> Period:
     """As asked. Raises ValidationError when it is empty, or falls into too many parts."""
     ends_at = given.get("to", now)
-    starts_at = given.get("from", ends_at - USUAL)
-    if starts_at >= ends_at:
-        raise _wrong(_("The start has to lie before the end."), "period_empty")
-    period = Period(starts_at, ends_at)
+    try:
+        period = Period(given.get("from", ends_at - USUAL), ends_at)
+    except ValueError as error:
+        raise _wrong(_("The start has to lie before the end."), "period_empty") from error
     if given.get("group_by") in list(Span):
         parts = usage.stretches(period, Span(given["group_by"]), timezone.get_default_timezone())
         if next(islice(parts, MOST_PERIODS, None), None) is not None:

@@ -37,12 +37,17 @@ class Span(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From an instant to another, which is no longer part of it. Raises ValueError when it is empty."""
+    """From an instant to another, which is no longer part of it. Raises ValueError when it is empty.
+
+    Kept in UTC: Python compares and subtracts two instants of the same other zone by their clocks alone.
+    """
 
     starts_at: datetime
     ends_at: datetime
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "starts_at", self.starts_at.astimezone(UTC))
+        object.__setattr__(self, "ends_at", self.ends_at.astimezone(UTC))
         if self.starts_at >= self.ends_at:
             raise ValueError("A period ends after it begins")
 
@@ -201,7 +206,7 @@ def _time_in(part: Period, day: date, group: Mapping[str, Any], period: Period) 
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:
-    """When the day begins, as an instant: two of the same zone would be compared by their clocks alone."""
+    """The instant at which the day begins."""
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
 
 

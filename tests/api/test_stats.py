@@ -76,6 +76,21 @@ def test_days_are_the_workshops(as_bob, used):
     ]
 
 
+@pytest.mark.parametrize(
+    ("edges", "hours"),
+    [
+        ("from=2026-03-28T12:00:00%2B01:00&to=2026-03-30T12:00:00%2B02:00", [12, 23, 12]),
+        ("from=2026-10-24T12:00:00%2B02:00&to=2026-10-26T12:00:00%2B01:00", [12, 25, 12]),
+        ("from=2026-10-25T02:30:00%2B02:00&to=2026-10-25T02:30:00%2B01:00", [1]),
+    ],
+)
+def test_days_on_which_the_clock_changes(as_bob, people, printer, noon, edges, hours):
+    ran(printer, people.alice, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+    answer = as_bob.get(f"/api/stats?{edges}&group_by=day").json()
+    assert [day["hours"] for day in answer["periods"]] == hours
+    assert answer["hours"] == sum(hours)
+
+
 def test_one_machine_alone(as_bob, used):
     answer = as_bob.get(f"/api/stats{WEEK}&printer={used[1].pk}").json()
     assert (answer["hours"], len(answer["printers"]), len(answer["users"])) == (0.5, 1, 1)

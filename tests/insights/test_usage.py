@@ -151,6 +151,31 @@ def test_weeks_begin_on_monday_and_months_on_the_first(people, printer):
     ]
 
 
+def test_use_that_ends_at_midnight_is_none_of_the_next_day(people, printer):
+    ran(printer, people.alice, berlin(2026, 2, 4, 22), berlin(2026, 2, 5))
+    period = Period(berlin(2026, 2, 4), berlin(2026, 2, 6))
+    for span, expected in ((Span.DAY, [Usage(1, 2 * HOUR), Usage()]), (Span.MONTH, [Usage(1, 2 * HOUR)])):
+        assert [stretch.usage for stretch in usage.over_time(period, NOW, span)] == expected
+
+
+@pytest.mark.parametrize(
+    ("month", "days", "hours"), [(3, (28, 29, 30), [12, 23, 12]), (10, (24, 25, 26), [12, 25, 12])]
+)
+def test_period_may_be_told_by_the_workshops_clock(people, printer, month, days, hours):
+    """Two instants of that zone differ by what their clocks say, unless somebody takes care."""
+    begin, end = (datetime(2026, month, day, 12, tzinfo=BERLIN) for day in (days[0], days[-1]))
+    ran(printer, people.alice, begin.astimezone(UTC) - HOUR, end.astimezone(UTC) + HOUR)
+    period = Period(begin, end)
+    assert [s.usage.hours for s in usage.over_time(period, NOW, Span.DAY)] == hours
+    assert usage.total(period, NOW).hours == sum(hours)
+
+
+def test_period_within_the_hour_that_comes_twice(people, printer):
+    first, second = (datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=fold) for fold in (0, 1))
+    ran(printer, people.alice, berlin(2026, 10, 25), berlin(2026, 10, 25, 12))
+    assert usage.total(Period(first, second), NOW) == Usage(1, HOUR)
+
+
 def test_empty_days_are_named_too(db):
     found = usage.over_time(Period(berlin(2026, 2, 1), berlin(2026, 2, 4)), NOW, Span.DAY)
     assert [stretch.usage for stretch in found] == [Usage()] * 3

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.choices import GuardKind, Role, Scope
 
@@ -96,7 +97,8 @@ class PersonalToken(models.Model):
 
     user = models.ForeignKey(User, verbose_name=_("person"), on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(_("name"), max_length=100)
-    scope = models.CharField(_("may"), max_length=10, choices=Scope, default=Scope.READ)
+    # With a context, or the German word would take the place of the month's in dates.
+    scope = models.CharField(pgettext_lazy("token", "may"), max_length=10, choices=Scope, default=Scope.READ)
     digest = models.CharField(max_length=64, unique=True, editable=False)  # SHA-256, hex
     hint = models.CharField(_("begins with"), max_length=12, editable=False)
     created_at = models.DateTimeField(_("made at"))

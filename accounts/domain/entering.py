@@ -1,5 +1,6 @@
 """The door for everybody who comes in with a name and a password, and the code of a second factor where there is one."""
 
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
@@ -87,11 +88,9 @@ def _demand_code(request: HttpRequest, user: User, code: str) -> None:
     if not code:
         message = _("This account has a second factor. Send its code along.")
         raise Refused.because("second_factor_needed", message, field="code")
-    try:
+    factor = None
+    with suppress(LockedOut):  # it is on the request
         factor = prove(request, user, code)
-    except LockedOut:
-        _demand_open(request)
-        raise
     if factor is None:
         _demand_open(request)
         raise Refused.because("wrong_code", _("The code is wrong, or was used before."), field="code")

@@ -244,6 +244,21 @@ class TestAtTheSameInstant:
         assert undecided.value.retry_after == 2
         assert guarding.fail("alice", DESK, now).retry_after == 300
 
+    def test_those_under_way_when_the_lock_falls_do_not_make_it_longer(self, people, now):
+        for _number in range(5):
+            guarding.take("alice", DESK, now)
+        for second in range(5):
+            assert guarding.fail("alice", DESK, now + second * SECOND).retry_after == 300 - second
+        assert (guard_of("alice").failures, guard_of("alice").level) == (5, 1)
+
+    def test_names_under_way_when_an_address_is_locked_do_not_make_it_longer(self, people, now):
+        names = [f"name{number}" for number in range(8)]
+        for name in names:
+            guarding.take(name, DESK, now)
+        said = [guarding.fail(name, DESK, now + SECOND) for name in names]
+        assert [no and no.retry_after for no in said] == [None] * 4 + [300] * 4
+        assert (guard_of(DESK).failures, guard_of(DESK).level) == (5, 1)
+
     def test_five_that_are_right_lock_nobody(self, people, now):
         for _number in range(5):
             guarding.take("alice", DESK, now)

@@ -5,28 +5,11 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from api.serializers.fields import InstantField
 
 M = TypeVar("M", bound=models.Model)
-
-
-class NumberField(serializers.FloatField):
-    """A number as people know it: neither endless nor none."""
-
-    default_error_messages = {"finite": _("A number that ends, please.")}
-
-    def to_internal_value(self, data: Any) -> float:
-        """Raises ValidationError for what is infinite, or becomes so."""
-        try:
-            number = super().to_internal_value(data)
-        except OverflowError:
-            number = float("inf")
-        if not -float("inf") < number < float("inf"):
-            self.fail("finite")
-        return number
 
 
 class KeptSerializer(serializers.ModelSerializer[M]):
@@ -37,7 +20,6 @@ class KeptSerializer(serializers.ModelSerializer[M]):
 
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
-        models.FloatField: NumberField,
         models.DateTimeField: InstantField,
     }
 

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 
 from accounts.choices import Scope
 from accounts.domain import guarding, tokens
-from accounts.domain.entering import client_address
+from accounts.domain.entering import client_address, note_miss
 from accounts.domain.unfinished import unfinished
 from accounts.middleware import API_OPEN
 from accounts.models import PersonalToken, User
@@ -78,13 +78,12 @@ class CalendarAuthentication(BasicAuthentication):
     def authenticate_credentials(self, userid: str, password: str, request: Request | None = None) -> Any:
         """Raises AuthenticationFailed, whichever of the two was wrong, and ``LockedOut``."""
         assert request is not None
-        address, now = client_address(request._request), clock.now()
-        guarding.demand_open(userid, address, now)
+        now = clock.now()
+        guarding.demand_open(userid, client_address(request._request), now)
         token, person = tokens.find(password, now), guarding.person_named(userid)
         if token is not None and person is not None and token.user_id == person.pk:
             return token.user, token
-        if no := guarding.fail(userid, address, now, is_taken=False):
-            raise no
+        note_miss(request._request, userid)
         raise AuthenticationFailed(_("The name or the token is wrong."))
 
 

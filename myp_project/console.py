@@ -72,6 +72,9 @@ THEME: dict[str, Any] = {
                 "title": _("Records"),
                 "items": [
                     _page(_("Journal"), "history", "journal_entry_changelist", "journal.view_entry"),
+                    _page(_("Lock-outs"), "lock", "accounts_loginguard_changelist", "accounts.view_loginguard"),
+                    _page(_("Failed log-ins"), "gpp_bad", "axes_accessfailurelog_changelist", "axes.view_accessfailurelog"),
+                    _page(_("Log-ins"), "login", "axes_accesslog_changelist", "axes.view_accesslog"),
                     _page(_("Switching commands"), "toggle_on", "plugs_plugcommand_changelist", "plugs.view_plugcommand"),
                     _page(_("Readings"), "electric_meter", "plugs_plugreading_changelist", "plugs.view_plugreading"),
                 ],

@@ -1,6 +1,7 @@
 """People. Trainers look after trainees; roles are given by administrators."""
 
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.admin.classes import ClassImport, links_page
 from accounts.admin.factors import REMOVE_FACTORS
 from accounts.choices import Role
-from accounts.domain import inviting, letters, people
+from accounts.domain import guarding, inviting, letters, people
 from accounts.domain.roles import may_give_roles, may_look_after
 from accounts.forms import START_LINK, START_MAIL, FirstPasswordForm, NewPersonForm, PersonForm
 from accounts.models import User
@@ -28,19 +29,17 @@ from core.words import ago
 TONES = {Role.TRAINEE: "unknown", Role.TRAINER: "booked", Role.ADMINISTRATOR: "running"}
 
 
-def role_of(person: User) -> Role:
-    """Like ``User.role``, from groups that a list has fetched already."""
-    names = {group.name for group in person.groups.all()}
-    if person.is_superuser or Role.ADMINISTRATOR.value in names:
-        return Role.ADMINISTRATOR
-    return Role.TRAINER if Role.TRAINER.value in names else Role.TRAINEE
-
-
 # ------------------------------------------------------------------ verbs
 
 
 def _deactivate(person: User, /, *, actor: Actor, now: datetime) -> None:
     people.deactivate(person.pk, actor=actor, now=now)
+
+
+def _unlock(person: User, /, *, actor: Actor, now: datetime) -> None:
+    lock = guarding.lock_of(person, now)
+    if lock is not None:
+        guarding.lift(lock.pk, actor=actor, now=now)
 
 
 def _reactivate(person: User, /, *, actor: Actor, now: datetime) -> None:
@@ -109,6 +108,15 @@ REACTIVATE = Verb(
     icon="person_check",
     is_offered=lambda person, now: not person.is_active,
 )
+UNLOCK = Verb(
+    name="unlock",
+    label=gettext_lazy("Lift the lock"),
+    done=gettext_lazy("Open again: %(names)s"),
+    act=_unlock,
+    icon="lock_open",
+    is_offered=lambda person, now: guarding.lock_of(person, now) is not None,
+    in_list=False,
+)
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -135,7 +143,7 @@ class PersonAdmin(ClassImport, VerbAdmin[User]):
     list_filter = [RoleFilter, "is_active", "must_change_password"]
     search_fields = ["username", "first_name", "last_name", "email"]
     ordering = ["username"]
-    verbs = (LINK, INVITE, SET_PASSWORD, REMOVE_FACTORS, DEACTIVATE, REACTIVATE)
+    verbs = (LINK, INVITE, SET_PASSWORD, UNLOCK, REMOVE_FACTORS, DEACTIVATE, REACTIVATE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """With the groups, from which the role follows."""
@@ -182,6 +190,10 @@ class PersonAdmin(ClassImport, VerbAdmin[User]):
             password = _("none yet")
         elif row.must_change_password:
             password = _("a first one, to be changed at the next log-in")
+        lock = guarding.lock_of(row, now)
+        if lock is not None and lock.locked_until is not None and row.is_active:
+            until = guarding.time_left(ceil((lock.locked_until - now).total_seconds()))
+            state = chip("fault", _("locked after failed log-ins, for another %(time)s") % {"time": until})
         return [
             (_("Account"), state),
             (_("Password"), password),
@@ -251,7 +263,7 @@ class PersonAdmin(ClassImport, VerbAdmin[User]):
     @admin.display(description=gettext_lazy("role"))
     def role_chip(self, person: User) -> object:
         """Trainee, trainer or administrator."""
-        role = role_of(person)
+        role = person.role
         return chip(TONES[role], role.label)
 
     @admin.display(description=gettext_lazy("last log-in"), ordering="last_login")

@@ -218,3 +218,16 @@ class TestLogs:
 
 def test_the_clock_of_the_log_is_the_tests(db):
     assert timezone.localtime().day == 4
+
+
+def test_a_persons_page_says_that_the_account_is_locked_and_opens_it(people, client):
+    for _guess in range(5):
+        guarding.take("alice", DESK, NOON)
+        guarding.fail("alice", DESK, NOON)
+    client.force_login(people.bob)
+    page = reverse("admin:accounts_user_change", args=[people.alice.pk])
+    unlock = reverse("admin:accounts_user_do", args=[people.alice.pk, "unlock"])
+    assert unlock in client.get(page).content.decode()
+    client.post(unlock)
+    assert guarding.lock_of(people.alice, NOON) is None
+    assert unlock not in client.get(page).content.decode()

@@ -72,6 +72,10 @@ class Resource(Endpoint, GenericViewSet[Any]):
                 row.fields.pop(name)
         return self.get_paginated_response(serializer.data)
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Lists are filtered; a row that is named is that row."""
+        return queryset if self.detail else super().filter_queryset(queryset)
+
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One row."""
         return self.represent(self.get_object())

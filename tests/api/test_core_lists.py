@@ -135,6 +135,11 @@ def test_field_there_is_not_is_400(people, seven):
         assert answer.json()["errors"][0]["field"] == "fields"
 
 
+def test_row_that_is_named_is_not_filtered(people, seven):
+    caller = by_token(people.alice)
+    assert caller.ask(f"/api/jobs/{seven[0].pk}?state=cancelled&ordering=nothing").status_code == 200
+
+
 def test_list_that_has_not_changed_is_not_sent_again(people, printer, seven, now):
     caller = by_token(people.alice)
     first = caller.ask("/api/jobs")

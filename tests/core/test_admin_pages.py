@@ -37,6 +37,9 @@ PAGES = {
     "reservations_job": "list add",
     "reservations_bookinglimits": "list",
     "kiosk_display": "list",
+    "accounts_loginguard": "list",
+    "axes_accessfailurelog": "list",
+    "axes_accesslog": "list",
 }
 
 

@@ -1,7 +1,4 @@
-"""The admin theme's own words. It ships no translations: named here, they get into our catalogues.
-
-Two more are Django's own: its German says "Sichern", where all else says "Speichern".
-"""
+"""The admin theme's own words. It ships no translations: named here, they get into our catalogues."""
 
 from django.utils.translation import gettext_noop as _
 
@@ -39,8 +36,6 @@ WORDS = (
     _("Reset filters"),
     _("Return to site"),
     _("Run"),
-    _("Save and add another"),
-    _("Save and continue editing"),
     _("Search apps and models..."),
     _("Select action"),
     _("Select action to run"),

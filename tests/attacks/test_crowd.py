@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.clock import now
-from tests.attacks.conftest import PASSWORD, Target, Visitor
+from tests.attacks.conftest import Target, Visitor
 
 pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("default")]
 
@@ -130,10 +130,11 @@ def crowd(target: Target) -> list[Person]:
         "from accounts.models import User\nfrom accounts.choices import Role\n"
         "from accounts.domain.roles import give_role\n"
         f"for name in {PEOPLE!r}:\n"
-        f"    give_role(User.objects.create_user(name, password={PASSWORD!r}), Role.TRAINEE)\n"
+        f"    give_role(User.objects.create_user(name), Role.TRAINEE)\n"
         "from reservations.models import BookingLimits\n"
         "BookingLimits.objects.update(open_jobs=None, week_hours=None)\nout = 1"
     )
+    target.let_in(PEOPLE)
     return [Person(name, target.person(name), random.Random(n)) for n, name in enumerate(PEOPLE)]
 
 

@@ -131,7 +131,8 @@ class TestAskingWhoExists:
 
     def test_by_time(self, target: Target) -> None:
         """Known and unknown names in turn; bcrypt is paid for both."""
-        took: dict[str, list[float]] = {"ben": [], UNKNOWN: []}
+        unknown_here = f"{UNKNOWN}-by-time"  # the limits count names, too
+        took: dict[str, list[float]] = {"ben": [], unknown_here: []}
         visitors = {name: target.visitor() for name in took}
         for n in range(4):  # one less than locks
             for name in sorted(took, reverse=bool(n % 2)):
@@ -141,7 +142,7 @@ class TestAskingWhoExists:
                 took[name].append(time.monotonic() - began)
                 assert answer.status_code != 429
 
-        known, unknown = (statistics.median(took[name]) for name in ("ben", UNKNOWN))
+        known, unknown = (statistics.median(took[name]) for name in ("ben", unknown_here))
         assert 0.5 < known / unknown < 2, took
 
 

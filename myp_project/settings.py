@@ -246,7 +246,9 @@ SOCIALACCOUNT_ADAPTER = "accounts.identity.WorkshopAdapter"
 SOCIALACCOUNT_ONLY = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
-SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True  # who finds a session open must not connect an account of theirs
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = (
+    True  # who finds a session open must not connect an account of theirs
+)
 OIDC_ISSUER = env.text("MYP_OIDC_ISSUER").rstrip("/")
 OIDC_NAME = env.text("MYP_OIDC_NAME", "Single sign-on")
 # The claim that holds the person's groups, and which of its values make a trainer or an administrator.

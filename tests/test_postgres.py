@@ -12,9 +12,12 @@ import pytest
 from tests.processes.databases import fresh_database, server_url
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITES = ["tests/reservations", "tests/plugs", "tests/printers", "tests/journal", "tests/accounts"]
-# The drivers know no database; what starts processes or browsers runs on its own.
-LEFT_OUT = ["--ignore=tests/plugs/drivers", "-m", "not processes and not browser and not postgres"]
+APPS = ["journal", "accounts", "plugs", "printers", "reservations", "insights", "kiosk", "api"]
+SUITES = [f"tests/{app}" for app in APPS]
+# The drivers know no database, the schema is the same on every one; what starts processes or browsers runs on its own.
+LEFT_OUT = ["--ignore=tests/plugs/drivers", "--ignore=tests/api/test_schemathesis.py"]
+LEFT_OUT += ["-m", "not processes and not browser and not postgres"]
+SHARED = ["-n", "2", "--dist", "loadfile"]  # each with a database of its own beside that one
 TOO_LONG = 600.0
 
 pytestmark = pytest.mark.postgres
@@ -47,7 +50,9 @@ def run(*arguments: str, url: str) -> tuple[int, str]:
 def test_the_suites_pass_on_postgresql():
     with fresh_database(server_url()) as url:
         suites = [suite for suite in SUITES if (ROOT / suite).is_dir()]
-        status, said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *suites, *LEFT_OUT, url=url)
+        status, said = run(
+            "-m", "pytest", "-q", "-p", "no:cacheprovider", *suites, *LEFT_OUT, *SHARED, url=url
+        )
     assert status == 0, said[-8000:]
     passed = re.search(r"(\d+) passed", said)
     assert passed is not None

@@ -15,7 +15,19 @@ import pytest
 from reservations.models import Job
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("core", "journal", "accounts", "plugs", "printers", "reservations", "simulation", "myp_project")
+APPS = (
+    "core",
+    "journal",
+    "accounts",
+    "plugs",
+    "printers",
+    "reservations",
+    "insights",
+    "kiosk",
+    "api",
+    "simulation",
+    "myp_project",
+)
 
 # The model, the names of its related managers, and the only places that write it.
 DOORS = {

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
@@ -271,6 +273,13 @@ def test_in_production_cookies_are_for_https_alone_and_not_for_scripts(tmp_path:
     assert found["hsts"] == "max-age=3600"
     assert found["plain"] == "https://testserver/accounts/login/"
     assert found["debug"] is False
+
+
+def test_in_production_passwords_are_hashed_slowly() -> None:
+    """The tests hash quickly; the product's own settings do not."""
+    first = import_module("myp_project.settings").PASSWORD_HASHERS[0]
+    assert first == f"{BCryptSHA256PasswordHasher.__module__}.{BCryptSHA256PasswordHasher.__name__}"
+    assert BCryptSHA256PasswordHasher.rounds == 12
 
 
 def test_the_deployment_check_is_clean(tmp_path: Path) -> None:

@@ -6,6 +6,10 @@ Some say "du" to people, some use another word than all our pages ("Sichern" for
 from django.utils.translation import gettext_noop as _
 
 PAGES = (
+    _("access failure"),
+    _("access failures"),
+    _("access log"),
+    _("access logs"),
     _("An account already exists with this email address. Please sign in to that account first, then connect your %s account."),
     _("Be patient, you are sending too many requests."),
     _("Enter a valid email address."),

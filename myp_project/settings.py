@@ -175,7 +175,6 @@ WARM_MODULES = ["plugs.drivers.tapo", "plugs.drivers.klap", "plugs.drivers.passt
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # the first: whoever is locked out is not even looked at
     "accounts.backends.OneLook",  # the only one that looks at passwords
-    "django.contrib.auth.backends.ModelBackend",  # never asked for one; sessions that name it stay valid
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",  # cost 12

@@ -20,8 +20,6 @@ from core import clock
 from core.actor import Actor, Channel
 from tests.conftest import NOON
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-
 
 class Client(APIClient):
     """Checks CSRF as the product does, and speaks English."""
@@ -31,7 +29,7 @@ class Client(APIClient):
 
     def sign_in(self, person: User) -> "Client":
         """A session, and the CSRF token that belongs to it."""
-        self.force_login(person, backend=BACKEND)
+        self.force_login(person)
         token = secrets.token_hex(16)
         self.cookies["csrftoken"] = token
         self.credentials(HTTP_X_CSRFTOKEN=token)

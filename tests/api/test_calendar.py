@@ -221,7 +221,7 @@ class TestWhoAsks:
     def test_bearers_and_sessions_may_read_as_well(self, people):
         assert bearing(key_of(people.alice)).ask(MINE).status_code == 200
         browser = Caller()
-        browser.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+        browser.force_login(people.alice)
         assert browser.ask(MINE).status_code == 200
 
     def test_password_of_the_account_opens_nothing(self, people):

@@ -227,7 +227,7 @@ class TestPersonalTokens:
     def test_token_that_is_wrong_is_not_passed_over_for_the_session(self, people):
         """Whoever shows a token means it; the cookie is not looked at then."""
         caller = Caller()
-        caller.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+        caller.force_login(people.alice)
         assert caller.ask("/api/jobs").status_code == 200
         assert is_problem(caller.ask("/api/jobs", authorization="Bearer myp_wrong"), 401)
 

@@ -65,7 +65,7 @@ def test_after_the_wait_it_goes_on(people, rates, now):
 def test_person_is_counted_over_all_their_tokens_and_sessions(people, rates):
     rates(user="2/min")
     browser = Caller()
-    browser.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+    browser.force_login(people.alice)
     by_token(people.alice, name="one").ask("/api/jobs")
     browser.ask("/api/jobs")
     assert is_problem(by_token(people.alice, name="two").ask("/api/jobs"), 429)

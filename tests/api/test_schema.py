@@ -150,7 +150,7 @@ class TestServed:
         assert Client().get("/api/docs")["Location"] == "/accounts/login/?next=/api/docs"
 
     def test_page_keeps_the_strict_policy(self, people, client):
-        client.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(people.alice)
         answer = client.get("/api/docs")
         assert answer.status_code == 200
         assert "unsafe" not in answer["Content-Security-Policy"]

@@ -56,8 +56,7 @@ class Target:
         keys = self.run(
             "from django.test import Client\nfrom accounts.models import User\nout = {}\n"
             f"for name in {names!r}:\n"
-            "    client = Client()\n    client.force_login(User.objects.get(username=name),"
-            " backend='django.contrib.auth.backends.ModelBackend')\n"
+            "    client = Client()\n    client.force_login(User.objects.get(username=name))\n"
             "    out[name] = client.cookies['sessionid'].value"
         )
         for name, key in keys.items():

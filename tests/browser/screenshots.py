@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import ROOT, Demo, launch, log_in
 
@@ -20,6 +20,11 @@ PAGES = {
         "jobs": "/jobs",
         "job": "/jobs",  # and on to the first one there
         "password": "/accounts/password/change/",
+        "me": "/me",
+        "tokens": "/me/tokens",
+        "sessions": "/me/sessions",
+        "second-factor": "/accounts/2fa/",
+        "kiosk": "/kiosk",
     },
     "trainer": {
         "admin-dashboard": "/admin/",
@@ -33,6 +38,11 @@ PAGES = {
         "admin-outages": "/admin/printers/outage/",
         "admin-journal": "/admin/journal/entry/",
         "admin-commands": "/admin/plugs/plugcommand/",
+        "admin-person": "/admin/accounts/user/4/change/",
+        "admin-class": "/admin/accounts/user/import/",
+        "admin-lockouts": "/admin/accounts/loginguard/",
+        "admin-failures": "/admin/axes/accessfailurelog/",
+        "api-docs": "/api/docs",
     },
 }
 
@@ -67,6 +77,8 @@ def _tour(browser: Browser, demo: Demo, directory: Path, width: int, scheme: str
         page.goto("/accounts/login/")
         if name == "alice":
             _keep(page.screenshot(), directory / f"login-{width}-{scheme}.png")
+            _fail_until_locked(page, f"niemand-{width}-{scheme}")
+            _keep(page.screenshot(), directory / f"locked-{width}-{scheme}.png")
         log_in(page, name)
         for title, path in pages.items():
             page.goto(path)
@@ -82,6 +94,15 @@ def _tour(browser: Browser, demo: Demo, directory: Path, width: int, scheme: str
                 directory / f"{title}-{width}-{scheme}.png",
             )
         context.close()
+
+
+def _fail_until_locked(page: Page, name: str) -> None:
+    for _guess in range(5):
+        page.goto("/accounts/login/")
+        page.fill("input[name=login]", name)
+        page.fill("input[name=password]", "falsch")
+        page.click("main form button[type=submit]")
+        page.wait_for_load_state()
 
 
 def _keep(png: bytes, path: Path) -> None:

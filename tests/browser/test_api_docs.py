@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.sockets, pytest.mark.django_db(tr
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_what_is_tried_out_is_booked(people, printer, live_server, client, width, scheme):
-    client.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(people.alice)
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
     complaints: list[str] = []
     host = urlsplit(live_server.url).netloc

@@ -140,7 +140,7 @@ def by_the_api(client, printer, start, end):
 @pytest.mark.parametrize("name", CASES)
 def test_door_web_admin_and_api_give_the_same_codes(name, people, printer, now, client: Client):
     case, bob = CASES[name], people.bob
-    client.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(bob)
     for column, value in case.machine.items():
         setattr(printer, column, value)
     printer.save()

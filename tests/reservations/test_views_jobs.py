@@ -29,7 +29,7 @@ def _at_noon(now: datetime) -> Iterator[None]:
 
 def client_of(person: object) -> Client:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")  # type: ignore[arg-type]
+    client.force_login(person)  # type: ignore[arg-type]
     return client
 
 

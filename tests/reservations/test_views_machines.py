@@ -33,14 +33,14 @@ def _at_noon(now: datetime) -> Iterator[None]:
 
 @pytest.fixture
 def alices(client: Client, people: SimpleNamespace) -> Client:
-    client.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(people.alice)
     return client
 
 
 @pytest.fixture
 def bobs(people: SimpleNamespace) -> Client:
     client = Client()
-    client.force_login(people.bob, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(people.bob)
     return client
 
 
@@ -353,7 +353,7 @@ def test_loading_the_refused_page_again_leads_to_the_machine(alices: Client, pri
 
 def test_forms_need_their_token(people: SimpleNamespace, printer: Printer) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(people.alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(people.alice)
     response = client.post(reverse("book", args=[printer.pk]), ASKED)
     assert response.status_code == 403
     assert "Die Seite war zu alt" in text(response)

@@ -377,6 +377,8 @@ LOGGING = {
     "loggers": {
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},
+        # A traceback for everybody who tries another Host header would bury the rest; the answer is 400.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 

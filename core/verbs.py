@@ -122,13 +122,16 @@ class VerbAdmin(ThemedAdmin[M]):
         return [{"verb": verb, "url": do_url(verb, row)} for verb in self.verbs if verb.is_offered(row, now)]
 
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """One verb for one row: ask on GET, act on POST."""
+        """One verb for one row: ask on GET if it is offered, act on POST if the door lets it."""
         verb = next((verb for verb in self.verbs if verb.name == name), None)
         row = self.get_object(request, unquote(object_id))
         if verb is None or row is None:
             raise Http404
         if not self.may_act(request, row):
             raise PermissionDenied
+        if request.method != "POST" and not verb.is_offered(row, clock.now()):
+            messages.error(request, _("“%(verb)s” is not possible at the moment.") % {"verb": verb.order})
+            return HttpResponseRedirect(self._page_of(row))
         form = verb.form(request.POST if request.method == "POST" else None) if verb.form else None
         if request.method == "POST" and (form is None or form.is_valid()):
             refused = self._act(request, verb, [row], form)
@@ -142,6 +145,9 @@ class VerbAdmin(ThemedAdmin[M]):
         wanted = request.POST.get("next", "")
         if wanted and url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
             return wanted
+        return self._page_of(row)
+
+    def _page_of(self, row: M) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(row.pk)])
 
     def _act(

@@ -257,6 +257,27 @@ class TestVerbs:
         trainer.post(do(people.alice, "reactivate"))
         assert fresh(people.alice).is_active
 
+    @pytest.mark.parametrize(
+        ("verb", "is_active", "word"),
+        [("reactivate", True, "Switch on"), ("unlock", True, "Lift the lock"), ("invite", True, "Invite by e-mail"),
+         ("deactivate", False, "Switch off"), ("link", False, "Hand out a one-time link")],
+    )  # fmt: skip
+    def test_what_is_not_offered_is_not_asked(self, trainer, people, verb, is_active, word):
+        User.objects.filter(pk=people.alice.pk).update(is_active=is_active)
+        answer = trainer.get(do(people.alice, verb), follow=True, headers={"Accept-Language": "en"})
+
+        assert answer.redirect_chain == [(page(people.alice), 302)]
+        assert [str(told) for told in answer.context["messages"]] == [
+            f"“{word}” is not possible at the moment."
+        ]
+        assert fresh(people.alice).is_active is is_active
+        assert trainer.get(do(people.alice, "password")).status_code == 200
+
+    def test_what_was_offered_a_moment_ago_is_refused_in_the_doors_words(self, trainer, people):
+        answer = trainer.post(do(people.alice, "reactivate"), follow=True, headers={"Accept-Language": "en"})
+        assert "This account is switched on already." in answer.content.decode()
+        assert not Entry.objects.filter(kind="user.reactivated").exists()
+
     def test_several_are_switched_off_from_the_list(self, trainer, people):
         chosen = {"action": "deactivate", "_selected_action": [people.alice.pk, people.dora.pk]}
         url = reverse("admin:accounts_user_changelist")

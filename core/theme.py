@@ -155,7 +155,8 @@ class ReadOnlyAdmin(ThemedAdmin[M]):
     """Rows that people read and never change."""
 
     actions = None
-    list_display_links: tuple[str, ...] | None = None
+    # The first column: on a phone the theme labels one that leads nowhere "Select record".
+    list_display_links: tuple[str, ...] = ()
     warn_unsaved_form = False
 
     def has_add_permission(self, request: HttpRequest, obj: M | None = None) -> bool:

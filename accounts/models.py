@@ -6,8 +6,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from accounts.choices import GuardKind, Role, Scope
 
@@ -115,6 +115,16 @@ class PersonalToken(models.Model):
         return self.name
 
 
+UNKNOWN = "?"  # what a guard's key begins with when nobody has the name; no user name begins with it
+
+
+def named(key: str) -> str:
+    """A guard's key in words; of a name that nobody has, the digest is all there is."""
+    if key.startswith(UNKNOWN):
+        return gettext("unknown name (%(digest)s)") % {"digest": key.removeprefix(UNKNOWN)}
+    return key
+
+
 class LoginGuard(models.Model):
     """Counts failed log-ins of one name or from one address, and holds until when it is locked.
 
@@ -138,4 +148,4 @@ class LoginGuard(models.Model):
         indexes = [models.Index(fields=["changed_at"], name="accounts_guard_changed")]
 
     def __str__(self) -> str:
-        return self.key
+        return named(self.key)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.choices import GuardKind
 from accounts.domain import guarding
-from accounts.models import LoginGuard
+from accounts.models import LoginGuard, named
 from core import clock
 from core.actor import Actor
 from core.theme import ReadOnlyAdmin, chip
@@ -35,13 +35,6 @@ LIFT = Verb(
     icon="lock_open",
     is_offered=lambda guard, now: guarding.has_anything(guard),
 )
-
-
-def named(key: str) -> str:
-    """A key in words; of a name that nobody has, the digest is all there is."""
-    if key.startswith(guarding.UNKNOWN):
-        return _("unknown name (%(digest)s)") % {"digest": key.removeprefix(guarding.UNKNOWN)}
-    return key
 
 
 class LockedFilter(admin.SimpleListFilter):
@@ -67,7 +60,6 @@ class LoginGuardAdmin(VerbAdmin[LoginGuard], ReadOnlyAdmin[LoginGuard]):
     """Names and addresses with failures: locked until when, and a button that opens them again."""
 
     list_display = ["name", "kind", "state", "failures", "level", "last"]
-    list_display_links = ("name",)
     list_filter = [LockedFilter, "kind"]
     search_fields = ["key"]
     search_help_text = gettext_lazy("User name or address")

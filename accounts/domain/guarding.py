@@ -24,7 +24,7 @@ from django.utils.translation import ngettext
 
 from accounts.choices import GuardKind
 from accounts.domain.roles import may_look_after
-from accounts.models import LoginGuard, User
+from accounts.models import UNKNOWN, LoginGuard, User
 from core.actor import Actor
 from core.errors import Refused
 from journal.domain.recording import Event, record
@@ -37,7 +37,6 @@ MOMENT = timedelta(seconds=2)
 # An attempt that has not come back by then never will: its process was killed. It stays a failure.
 LOOKED_AT_WITHIN = timedelta(seconds=30)
 LONGEST_NAME = 254
-UNKNOWN = "?"  # no user name begins with it
 
 
 class LockedOut(Refused):

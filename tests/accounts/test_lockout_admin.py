@@ -62,6 +62,10 @@ def is_open(name: str) -> bool:
     return True
 
 
+def url_name(row: AccessFailureLog | AccessLog) -> str:
+    return f"admin:axes_{row._meta.model_name}_change"
+
+
 class TestLocks:
     def test_the_list_says_who_until_when_and_why(self, trainer):
         lock(*["alice"] * 5, *["no-such-name"] * 4)
@@ -92,6 +96,18 @@ class TestLocks:
         assert is_open("alice")
         assert Entry.objects.get(kind="lockout.lifted").actor == people.bob
         assert lift("alice") not in trainer.get(page).content.decode()
+
+    def test_the_page_of_an_unknown_name_calls_it_as_the_list_does(self, trainer):
+        lock(*["no-such-name"] * 5)
+        key = guarding.key_of("no-such-name")
+        words = f"unknown name ({key.removeprefix('?')})"
+        page = trainer.get(reverse("admin:accounts_loginguard_change", args=[of(key).pk])).content.decode()
+        asked = trainer.get(lift(key)).content.decode()
+        for shown in (trainer.get(LIST).content.decode(), page, asked):
+            assert words in shown
+            assert key not in shown
+        trainer.post(lift(key))
+        assert Entry.objects.get(kind="lockout.lifted").subject_label == words
 
     def test_the_action_of_the_list_lifts_what_was_chosen(self, trainer):
         lock(*["alice"] * 5)
@@ -173,6 +189,12 @@ class TestLogs:
             "Firefox",
         ):
             assert told in page
+
+    @pytest.mark.parametrize("url", LOGS)
+    def test_every_cell_is_labelled_as_its_column(self, trainer, rows, url):
+        page = trainer.get(url).content.decode()
+        assert 'data-label="Select record"' not in page
+        assert f'href="{reverse(url_name(rows[url]), args=[rows[url].pk])}"' in page
 
     def test_successes(self, trainer, rows):
         assert "charlie" in trainer.get(LOGS[1]).content.decode()

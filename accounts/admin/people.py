@@ -154,7 +154,7 @@ class PersonAdmin(ClassImport, VerbAdmin[User]):
         role = ["role"] if may_give_roles(request.user) else []  # type: ignore[arg-type]
         power = ["is_superuser"] if obj is not None and request.user.is_superuser else []
         start = ["start", "password"] if obj is None else []
-        return [(None, {"fields": ["username", ("first_name", "last_name"), "email", *role, *power, *start]})]
+        return [(None, {"fields": ["username", "first_name", "last_name", "email", *role, *power, *start]})]
 
     def get_form(
         self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any

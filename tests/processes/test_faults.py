@@ -243,11 +243,10 @@ def test_a_hand_on_the_button_is_put_right(stack: Stack):
     planned, drift = on_commands("button")
     assert (planned.reason, drift.reason) == ("job", "job")
     assert drift.planned_at == drift.sent_at
-    assert [kind for kind in told("button") if kind != "plug.power_cut"] == [
-        "plug.switched_on",
-        "plug.strayed",
-        "plug.switched_on",
-    ]
+    # Before: perhaps an order to stay off, from a plan that was made before the plug was first read.
+    kinds = [kind for kind in told("button") if kind != "plug.power_cut"]
+    assert kinds[-3:] == ["plug.switched_on", "plug.strayed", "plug.switched_on"]
+    assert kinds.count("plug.switched_on") == 2
     assert stack.plug("button")["switches"] == 3  # on, the hand, on
     assert Job.objects.get(printer__name="button").state == "running"
 

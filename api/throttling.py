@@ -4,6 +4,7 @@ Counted in windows of fixed length in the default cache, which belongs to one pr
 shared one: with several web processes each counts for itself.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from time import time  # the cache's own clock: a window is no business of the workshop's  # noqa: TID251
 from typing import Any, cast
@@ -33,14 +34,14 @@ class Budget:
     reset: int
 
 
-class WindowThrottle(BaseThrottle):
+class WindowThrottle(BaseThrottle, ABC):
     """A limit of its kind; notes on the request what is left, for the answer's headers."""
 
     scope = ""
 
+    @abstractmethod
     def identity(self, request: Request) -> str | None:
         """Whom to count; None: this limit does not concern the request."""
-        raise NotImplementedError
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count the request; False once the limit is passed."""

@@ -1,5 +1,6 @@
 """What resources have in common that people keep: added, changed and removed through doors."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -16,19 +17,19 @@ from api.views.base import Resource
 from core import clock
 
 
-class Kept(Resource):
+class Kept(Resource, ABC):
     """Everybody who is signed in reads, trainers change."""
 
     permission_classes = [IsTrainerOrReads]
     lookup_value_regex = "[0-9]{1,18}"
 
+    @abstractmethod
     def keep(self, row: Any, changed: Sequence[str], given: dict[str, Any], now: datetime) -> None:
         """Through the door that adds or changes the row; ``given`` is all that was asked for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drop(self, row: Any, now: datetime) -> None:
         """Through the door that removes the row."""
-        raise NotImplementedError
 
     @once
     def create(self, request: Request) -> Response:

@@ -40,7 +40,9 @@ def always(row: models.Model, now: datetime) -> bool:
 class Verb:
     """One thing to do. With a ``form`` or a ``question`` it asks first; ``done`` has a place for %(names)s.
 
-    ``act(row, actor=, now=, **answers)`` calls a door; the answers of the form come as keywords.
+    ``act(row, actor=, now=, **answers)`` calls a door; the answers of the form come as keywords, and with
+    ``needs_origin`` our own address (scheme and host) as ``origin``. ``show(admin, request, row, made)`` is the page
+    for what the door made for one row; without it the way leads back.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Verb:
     is_offered: Callable[[Any, datetime], bool] = always
     is_danger: bool = False
     in_list: bool = True
+    needs_origin: bool = False
+    show: "Callable[[VerbAdmin[Any], HttpRequest, Any, Any], HttpResponse] | None" = None
 
     @property
     def order(self) -> str:
@@ -134,12 +138,20 @@ class VerbAdmin(ThemedAdmin[M]):
             return HttpResponseRedirect(self._page_of(row))
         form = verb.form(request.POST if request.method == "POST" else None) if verb.form else None
         if request.method == "POST" and (form is None or form.is_valid()):
-            refused = self._act(request, verb, [row], form)
+            made, refused = self._act(request, verb, [row], form)
+            if verb.show is not None and not refused:
+                return verb.show(self, request, row, made[0])
             if form is None or not refused:
                 _tell(request, refused)
                 return HttpResponseRedirect(self._way_back(request, row))
             show_violations(form, refused[0][1].violations)
         return self._ask(request, verb, [row], form)
+
+    def do(self, request: HttpRequest, verb: Verb, row: M) -> HttpResponse | None:
+        """Do a verb that asks nothing, as the end of something else; the page for what it made, if there is one."""
+        made, refused = self._act(request, verb, [row], None)
+        _tell(request, refused)
+        return verb.show(self, request, row, made[0]) if verb.show and made else None
 
     def _way_back(self, request: HttpRequest, row: M) -> str:
         wanted = request.POST.get("next", "")
@@ -152,19 +164,22 @@ class VerbAdmin(ThemedAdmin[M]):
 
     def _act(
         self, request: HttpRequest, verb: Verb, rows: Sequence[M], form: forms.Form | None
-    ) -> list[tuple[M, Refused]]:
-        """Call the door for each row and name what was done; returns what was refused."""
-        now, answers = clock.now(), form.cleaned_data if form else {}
+    ) -> tuple[list[object], list[tuple[M, Refused]]]:
+        """Call the door for each row and name what was done; returns what the doors made, and what was refused."""
+        now, answers = clock.now(), dict(form.cleaned_data) if form else {}
+        if verb.needs_origin:
+            answers["origin"] = request.build_absolute_uri("/")
+        made: list[object] = []
         refused: list[tuple[M, Refused]] = []
         for row in rows:
             try:
-                verb.act(row, actor=actor_of(request), now=now, **answers)
+                made.append(verb.act(row, actor=actor_of(request), now=now, **answers))
             except Refused as no:
                 refused.append((row, no))
         without = [row for row, _no in refused]
         if names := ", ".join(str(row) for row in rows if row not in without):
             messages.success(request, str(verb.done) % {"names": names})
-        return refused
+        return made, refused
 
     def _ask(
         self,
@@ -207,7 +222,8 @@ class VerbAdmin(ThemedAdmin[M]):
         form = verb.form(request.POST if is_answered else None) if verb.form else None
         if (verb.asks and not is_answered) or (form is not None and not form.is_valid()):
             return self._ask(request, verb, rows, form, action=verb.name)
-        _tell(request, self._act(request, verb, rows, form))
+        _made, refused = self._act(request, verb, rows, form)
+        _tell(request, refused)
         return None
 
 

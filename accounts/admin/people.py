@@ -4,11 +4,9 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -50,16 +48,27 @@ def _set_password(person: User, /, *, actor: Actor, now: datetime, password: str
     people.set_password(person.pk, password, actor=actor, now=now)
 
 
-def _elsewhere(person: User, /, **answers: object) -> None:
-    """Needs our own address, so the page itself does it: see ``PersonAdmin.do_view``."""
-    raise NotImplementedError
+def _make_link(person: User, /, *, actor: Actor, now: datetime, origin: str) -> str:
+    return inviting.password_link(person, actor=actor, origin=origin, now=now)
+
+
+def _show_link(page: VerbAdmin[User], request: HttpRequest, person: User, link: str) -> HttpResponse:
+    return links_page(page, request, [(person, link)])
+
+
+def _invite(person: User, /, *, actor: Actor, now: datetime, origin: str) -> None:
+    if not letters.can_send() or not person.email:
+        raise Refused.because("no_mail", _("There is no mail server, or no address to write to."))
+    letters.invite([person], actor=actor, origin=origin, language=get_language() or "", now=now)
 
 
 LINK = Verb(
     name="link",
     label=gettext_lazy("Hand out a one-time link"),
     done=gettext_lazy("One-time link made: %(names)s"),
-    act=_elsewhere,
+    act=_make_link,
+    show=_show_link,
+    needs_origin=True,
     icon="link",
     is_offered=lambda person, now: person.is_active,
     in_list=False,
@@ -68,7 +77,8 @@ INVITE = Verb(
     name="invite",
     label=gettext_lazy("Invite by e-mail"),
     done=gettext_lazy("The link is on its way: %(names)s"),
-    act=_elsewhere,
+    act=_invite,
+    needs_origin=True,
     icon="mail",
     is_offered=lambda person, now: letters.can_send() and bool(person.email) and person.is_active,
     in_list=False,
@@ -219,41 +229,9 @@ class PersonAdmin(ClassImport, VerbAdmin[User]):
         self, request: HttpRequest, obj: User, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Then the way to the first password, as it was chosen."""
-        start = request.POST.get("start")
-        if start == START_LINK:
-            return self._hand_out(request, obj)
-        if start == START_MAIL:
-            self._invite(request, obj)
-        return super().response_add(request, obj, post_url_continue)
-
-    def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """The verbs that need our own address are done here."""
-        if request.method != "POST" or name not in {LINK.name, INVITE.name}:
-            return super().do_view(request, object_id, name)
-        person = self.get_object(request, unquote(object_id))
-        if person is None:
-            raise Http404
-        if not self.may_act(request, person):
-            raise PermissionDenied
-        try:
-            if name == LINK.name:
-                return self._hand_out(request, person)
-            self._invite(request, person)
-        except Refused as no:
-            messages.error(request, " ".join(str(violation.message) for violation in no.violations))
-        return HttpResponseRedirect(self._way_back(request, person))
-
-    def _hand_out(self, request: HttpRequest, person: User) -> HttpResponse:
-        origin = request.build_absolute_uri("/")
-        link = inviting.password_link(person, actor=actor_of(request), origin=origin)
-        return links_page(self, request, [(person, link)])
-
-    def _invite(self, request: HttpRequest, person: User) -> None:
-        origin, language = request.build_absolute_uri("/"), get_language() or ""
-        if not letters.can_send() or not person.email:
-            raise Refused.because("no_mail", _("There is no mail server, or no address to write to."))
-        letters.invite([person], actor=actor_of(request), origin=origin, language=language)
-        messages.success(request, str(INVITE.done) % {"names": person})
+        chosen = {START_LINK: LINK, START_MAIL: INVITE}.get(request.POST.get("start", ""))
+        answer = super().response_add(request, obj, post_url_continue)
+        return (chosen and self.do(request, chosen, obj)) or answer
 
     @admin.display(description=gettext_lazy("name"), ordering="first_name")
     def full_name(self, person: User) -> str:
